@@ -1,0 +1,23 @@
+# What every target of the project has in common: include root, warnings, arithmetic.
+
+# Header-only target that carries the common properties.
+add_library(tokenwerk_common INTERFACE)
+target_compile_features(tokenwerk_common INTERFACE cxx_std_20)
+target_compile_options(tokenwerk_common INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  -ffp-contract=off # sums and products round as written: bits must not depend on the compiler's mood
+  $<$<BOOL:${TOKENWERK_WERROR}>:-Werror>)
+
+# tokenwerk_folder(NAME SOURCES... ) makes the static library of one folder of the house, tokenwerk::NAME.
+# Include paths begin at the root of the repository: #include "core/tensor.h".
+function(tokenwerk_folder name)
+  add_library(tokenwerk_${name} STATIC ${ARGN})
+  add_library(tokenwerk::${name} ALIAS tokenwerk_${name})
+  set_target_properties(tokenwerk_${name} PROPERTIES
+    EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(tokenwerk_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/tokenwerk>)
+  target_link_libraries(tokenwerk_${name} PRIVATE $<BUILD_INTERFACE:tokenwerk_common>)
+  target_compile_features(tokenwerk_${name} PUBLIC cxx_std_20)
+endfunction()

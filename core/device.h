@@ -1,0 +1,86 @@
+#pragma once
+/// What a rank has exactly one of: memory, streams and operations.
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "core/dtype.h"
+
+namespace tokenwerk {
+
+class Device;
+struct Operations;
+
+enum class DeviceKind { cpu };
+
+/// A point in a stream's work. Cheap to copy; a default-made one has always passed.
+class Event {
+ public:
+  Event() = default;
+  /// `wait` blocks the calling thread until the point has passed.
+  explicit Event(std::function<void()> wait) : wait_(std::move(wait)) {}
+  void synchronize() const {
+    if (wait_) wait_();
+  }
+
+ private:
+  std::function<void()> wait_;
+};
+
+/// An ordered queue of work on a device. The cpu device's own streams run their work at once, on
+/// the caller; a communicator's stream runs beside it (parallel/comm).
+class Stream {
+ public:
+  explicit Stream(Device& device) : device_(&device) {}
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  virtual ~Stream() = default;
+
+  [[nodiscard]] Device& device() const { return *device_; }
+  /// The point after all work given so far.
+  [[nodiscard]] virtual Event record() = 0;
+  /// Work given from now on starts after the event.
+  virtual void wait_for(const Event& event) = 0;
+  /// Returns when all work given so far is done; errors of that work are thrown here.
+  virtual void synchronize() = 0;
+
+ private:
+  Device* device_;
+};
+
+/// Bytes handed out by a device's allocator.
+struct MemoryStatistics {
+  std::size_t current = 0;
+  std::size_t peak = 0;
+  std::size_t allocations = 0;  ///< calls of allocate so far
+};
+
+/// Memory, streams and operations of one processor. One per rank; not thread-safe but for
+/// `allocate` and `release`.
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  virtual ~Device() = default;
+
+  [[nodiscard]] virtual DeviceKind kind() const = 0;
+  [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() = 0;
+  /// The operation families of this device (core/ops/*.h); use their public functions instead.
+  [[nodiscard]] virtual const Operations& operations() const = 0;
+
+  /// 64-byte aligned memory, never null (zero bytes give a valid pointer too). Throws DeviceError
+  /// naming the bytes asked for and in use when there is no more.
+  [[nodiscard]] virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* data, std::size_t bytes) noexcept = 0;
+  [[nodiscard]] virtual MemoryStatistics memory() const = 0;
+  /// Forgets the peak so far: it becomes what is held now.
+  virtual void reset_peak() = 0;
+};
+
+/// The device of this kind for the calling rank. Throws DeviceError where there is none.
+[[nodiscard]] std::unique_ptr<Device> make_device(DeviceKind kind);
+
+}  // namespace tokenwerk

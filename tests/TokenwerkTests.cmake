@@ -1,0 +1,31 @@
+# tokenwerk_tests(NAME LABEL PATTERN... LIBRARIES ...) makes one gtest program of all files that match
+# and registers each of its tests with ctest under the label.
+function(tokenwerk_tests name label)
+  cmake_parse_arguments(ARG "" "" "PATTERNS;LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARG_PATTERNS})
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} tokenwerk_test_support GTest::gtest GTest::gtest_main tokenwerk_common)
+  target_compile_definitions(${name} PRIVATE TW_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}")
+  gtest_discover_tests(${name} TEST_PREFIX ${label}. PROPERTIES LABELS ${label} TIMEOUT 300 DISCOVERY_TIMEOUT 60)
+endfunction()
+
+include(GoogleTest)
+
+file(GLOB support_sources CONFIGURE_DEPENDS support/*.cpp)
+list(FILTER support_sources EXCLUDE REGEX "_main\\.cpp$")
+if(support_sources)
+  add_library(tokenwerk_test_support STATIC ${support_sources})
+  target_link_libraries(tokenwerk_test_support PUBLIC tokenwerk::launch GTest::gtest nlohmann_json::nlohmann_json tokenwerk_common)
+else()
+  add_library(tokenwerk_test_support INTERFACE)
+endif()
+
+tokenwerk_tests(ops_tests device PATTERNS core/ops/*_test.cpp core/cpu/*_test.cpp LIBRARIES tokenwerk::core)
+tokenwerk_tests(nn_tests unit PATTERNS core/nn/*_test.cpp core/optimizer/*_test.cpp LIBRARIES tokenwerk::core)
+tokenwerk_tests(data_tests unit PATTERNS core/data/*_test.cpp LIBRARIES tokenwerk::core)
+tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*_test.cpp LIBRARIES tokenwerk::parallel)
+tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk::models)
+tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json)
