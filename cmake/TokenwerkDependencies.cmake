@@ -1,7 +1,8 @@
 # Everything foreign, found once; nothing is downloaded. The README names the Debian packages.
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(MPI REQUIRED COMPONENTS C)
+set(MPI_CXX_SKIP_MPICXX TRUE) # the C interface is all we use
+find_package(MPI REQUIRED COMPONENTS CXX)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)

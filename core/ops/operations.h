@@ -17,16 +17,16 @@ class OptimizerOps;
 class RandomOps;
 
 struct Operations {
-  MatmulOps& matmul;
-  NormOps& norm;
-  ActivationOps& activation;
-  RopeOps& rope;
-  EmbeddingOps& embedding;
-  AttentionOps& attention;
-  LossOps& loss;
-  ElementwiseOps& elementwise;
-  OptimizerOps& optimizer;
-  RandomOps& random;
+  MatmulOps* matmul;
+  NormOps* norm;
+  ActivationOps* activation;
+  RopeOps* rope;
+  EmbeddingOps* embedding;
+  AttentionOps* attention;
+  LossOps* loss;
+  ElementwiseOps* elementwise;
+  OptimizerOps* optimizer;
+  RandomOps* random;
 };
 
 /// Whether a result replaces what its buffer held or is added to it.

@@ -1,0 +1,76 @@
+/// The cpu device: host memory, work done at once by the calling thread and its OpenMP team.
+
+#include "core/device.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+#include "core/cpu/families.h"
+
+namespace tokenwerk {
+namespace {
+
+/// Runs everything on the caller, so that each event has passed when it is recorded.
+class CpuStream final : public Stream {
+ public:
+  using Stream::Stream;
+  Event record() override { return {}; }
+  void wait_for(const Event& event) override { event.synchronize(); }
+  void synchronize() override {}
+};
+
+class CpuDevice final : public Device {
+ public:
+  [[nodiscard]] DeviceKind kind() const override { return DeviceKind::cpu; }
+  [[nodiscard]] std::unique_ptr<Stream> make_stream() override {
+    return std::make_unique<CpuStream>(*this);
+  }
+  [[nodiscard]] const Operations& operations() const override { return operations_; }
+
+  [[nodiscard]] void* allocate(std::size_t bytes) override {
+    void* data = std::aligned_alloc(64, bytes == 0 ? 64 : (bytes + 63) / 64 * 64);
+    const std::scoped_lock lock(mutex_);
+    TW_CHECK_AS(DeviceError, data != nullptr, "out of memory: ", bytes, " bytes wanted, ",
+                statistics_.current, " in use");
+    statistics_.current += bytes;
+    statistics_.peak = std::max(statistics_.peak, statistics_.current);
+    ++statistics_.allocations;
+    return data;
+  }
+  void release(void* data, std::size_t bytes) noexcept override {
+    std::free(data);
+    const std::scoped_lock lock(mutex_);
+    statistics_.current -= bytes;
+  }
+  [[nodiscard]] MemoryStatistics memory() const override {
+    const std::scoped_lock lock(mutex_);
+    return statistics_;
+  }
+  void reset_peak() override {
+    const std::scoped_lock lock(mutex_);
+    statistics_.peak = statistics_.current;
+  }
+
+ private:
+  std::unique_ptr<MatmulOps> matmul_ = cpu::make_matmul_ops();
+  std::unique_ptr<NormOps> norm_ = cpu::make_norm_ops();
+  std::unique_ptr<ActivationOps> activation_ = cpu::make_activation_ops();
+  std::unique_ptr<RopeOps> rope_ = cpu::make_rope_ops();
+  std::unique_ptr<EmbeddingOps> embedding_ = cpu::make_embedding_ops();
+  std::unique_ptr<AttentionOps> attention_ = cpu::make_attention_ops();
+  std::unique_ptr<LossOps> loss_ = cpu::make_loss_ops();
+  std::unique_ptr<ElementwiseOps> elementwise_ = cpu::make_elementwise_ops();
+  std::unique_ptr<OptimizerOps> optimizer_ = cpu::make_optimizer_ops();
+  std::unique_ptr<RandomOps> random_ = cpu::make_random_ops();
+  Operations operations_{matmul_.get(),    norm_.get(), activation_.get(),  rope_.get(),      embedding_.get(),
+                         attention_.get(), loss_.get(), elementwise_.get(), optimizer_.get(), random_.get()};
+  mutable std::mutex mutex_;
+  MemoryStatistics statistics_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_device(DeviceKind) { return std::make_unique<CpuDevice>(); }
+
+}  // namespace tokenwerk

@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "core/cpu/families.h"
+#include "core/cpu/kernels/elementwise.h"
+#include "core/cpu/parallel_for.h"
+
+namespace tokenwerk::cpu {
+namespace {
+
+constexpr Index grain_elements = 1 << 14;  // below this a thread costs more than it saves
+
+/// The byte where row r of a view begins.
+template <typename View>
+auto* row(const View& view, Index r) {
+  return view.template as<std::byte>() + static_cast<std::size_t>(r * view.row_stride) * size_of(view.dtype);
+}
+
+/// Calls body(rows as one run or row by row): body(first row, elements per call).
+template <typename Body>
+void for_runs(bool dense, Index rows, Index columns, const Body& body) {
+  if (dense) {
+    parallel_for(rows * columns, grain_elements, [&](Index first, Index last) {
+      body(Index{0}, first, last - first);
+    });
+  } else {
+    parallel_for(rows, std::max<Index>(1, grain_elements / std::max<Index>(columns, 1)),
+                 [&](Index first, Index last) {
+                   for (Index r = first; r < last; ++r) body(r, Index{0}, columns);
+                 });
+  }
+}
+
+template <typename View>
+auto* at(const View& view, Index r, Index column) {
+  return row(view, r) + static_cast<std::size_t>(column) * size_of(view.dtype);
+}
+
+double tree_sum(const std::vector<double>& values, std::size_t first, std::size_t count) {
+  if (count == 0) return 0.0;
+  if (count == 1) return values[first];
+  const std::size_t half = std::bit_floor(count - 1);
+  return tree_sum(values, first, half) + tree_sum(values, first + half, count - half);
+}
+
+class CpuElementwiseOps final : public ElementwiseOps {
+ public:
+  void do_add(Stream&, TensorView y, ConstTensorView a, ConstTensorView b) override {
+    for_runs(y.dense() && a.dense() && b.dense(), y.rows(), y.columns(),
+             [&](Index r, Index c, Index n) {
+               elementwise_kernels().add(y.dtype, at(y, r, c), at(a, r, c), at(b, r, c), n);
+             });
+  }
+
+  void do_convert(Stream&, TensorView y, ConstTensorView x) override {
+    for_runs(y.dense() && x.dense(), y.rows(), y.columns(), [&](Index r, Index c, Index n) {
+      if (x.dtype == y.dtype) {
+        std::memcpy(at(y, r, c), at(x, r, c), static_cast<std::size_t>(n) * size_of(y.dtype));
+      } else {
+        elementwise_kernels().convert(y.dtype, at(y, r, c), x.dtype, at(x, r, c), n);
+      }
+    });
+  }
+
+  void do_fill(Stream&, TensorView y, double value) override {
+    for_runs(y.dense(), y.rows(), y.columns(), [&](Index r, Index c, Index n) {
+      void* p = at(y, r, c);
+      switch (y.dtype) {
+        case DType::f64: std::fill_n(static_cast<double*>(p), n, value); break;
+        case DType::f32: std::fill_n(static_cast<float*>(p), n, static_cast<float>(value)); break;
+        case DType::bf16:
+          std::fill_n(static_cast<BFloat16*>(p), n, BFloat16(static_cast<float>(value)));
+          break;
+        case DType::i32:
+          std::fill_n(static_cast<std::int32_t*>(p), n, static_cast<std::int32_t>(value));
+          break;
+      }
+    });
+  }
+
+  void do_scale(Stream&, TensorView y, double factor) override {
+    for_runs(y.dense(), y.rows(), y.columns(), [&](Index r, Index c, Index n) {
+      elementwise_kernels().scale(y.dtype, at(y, r, c), factor, n);
+    });
+  }
+
+  void do_sum(Stream&, TensorView total, ConstTensorView x, Write write) override {
+    std::vector<double> sums(static_cast<std::size_t>(x.rows()));
+    parallel_for(x.rows(), std::max<Index>(1, grain_elements / std::max<Index>(x.columns(), 1)),
+                 [&](Index first, Index last) {
+                   for (Index r = first; r < last; ++r) {
+                     sums[static_cast<std::size_t>(r)] =
+                         elementwise_kernels().sum(x.dtype, at(x, r, 0), x.columns());
+                   }
+                 });
+    const double value = tree_sum(sums, 0, sums.size());
+    double& out = *total.as<double>();
+    out = write == Write::accumulate ? out + value : value;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<ElementwiseOps> make_elementwise_ops() {
+  return std::make_unique<CpuElementwiseOps>();
+}
+
+}  // namespace tokenwerk::cpu

@@ -1,0 +1,39 @@
+#include "core/ops/elementwise.h"
+
+namespace tokenwerk {
+namespace {
+
+ElementwiseOps& family(Stream& stream) { return *stream.device().operations().elementwise; }
+
+bool floating(DType dtype) { return dtype != DType::i32; }
+
+}  // namespace
+
+void add(Stream& stream, TensorView y, ConstTensorView a, ConstTensorView b) {
+  TW_CHECK_AS(ShapeError, floating(y.dtype), "add: y is ", name_of(y.dtype));
+  check_matrix(a, "add", "a", y.rows(), y.columns(), y.dtype);
+  check_matrix(b, "add", "b", y.rows(), y.columns(), y.dtype);
+  family(stream).do_add(stream, y, a, b);
+}
+
+void convert(Stream& stream, TensorView y, ConstTensorView x) {
+  check_matrix(x, "convert", "x", y.rows(), y.columns(), x.dtype);
+  TW_CHECK_AS(ShapeError, x.dtype == y.dtype || (floating(x.dtype) && floating(y.dtype)),
+              "convert: from ", name_of(x.dtype), " to ", name_of(y.dtype));
+  family(stream).do_convert(stream, y, x);
+}
+
+void fill(Stream& stream, TensorView y, double value) { family(stream).do_fill(stream, y, value); }
+
+void scale(Stream& stream, TensorView y, double factor) {
+  TW_CHECK_AS(ShapeError, floating(y.dtype), "scale: y is ", name_of(y.dtype));
+  family(stream).do_scale(stream, y, factor);
+}
+
+void sum(Stream& stream, TensorView total, ConstTensorView x, Write write) {
+  check_vector(total, "sum", "total", 1, DType::f64);
+  TW_CHECK_AS(ShapeError, floating(x.dtype), "sum: x is ", name_of(x.dtype));
+  family(stream).do_sum(stream, total, x, write);
+}
+
+}  // namespace tokenwerk
