@@ -22,7 +22,7 @@ void fill_run(T* out, Index count, std::uint64_t index, const NormalFill& fill) 
 
 class CpuRandomOps final : public RandomOps {
  public:
-  /// Scalar code: weights are made once, and a thread makes 50 million a second.
+  /// Scalar code: weights are made once, and a thread makes some 25 million a second.
   void do_fill_normal(Stream&, TensorView x, const NormalFill& fill) override {
     const bool whole_rows = x.dense() && x.columns() == fill.global_columns;
     for_runs(whole_rows, x.rows(), x.columns(), [&](Index r, Index c, Index n) {
