@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/dtype.h"
@@ -99,6 +100,13 @@ struct Recipe {
   /// Where each key that was given stands: "training.steps" -> "run.toml:12:1" or
   /// "--training.steps".
   std::map<std::string, std::string> origins;
+  std::string file;  ///< it was read from; empty for a recipe made by a program
+
+  /// Where to look for a key: its origin, or the file where it is missing.
+  [[nodiscard]] const std::string& place_of(std::string_view key) const {
+    const auto origin = origins.find(std::string(key));
+    return origin == origins.end() ? file : origin->second;
+  }
 
   /// Equal in every key; where the keys came from does not count.
   friend bool operator==(const Recipe& a, const Recipe& b) {
