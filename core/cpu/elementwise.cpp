@@ -15,16 +15,16 @@ constexpr Index grain_elements = 1 << 14;  // below this a thread costs more tha
 /// The byte where row r of a view begins.
 template <typename View>
 auto* row(const View& view, Index r) {
-  return view.template as<std::byte>() + static_cast<std::size_t>(r * view.row_stride) * size_of(view.dtype);
+  return view.template as<std::byte>() +
+         static_cast<std::size_t>(r * view.row_stride) * size_of(view.dtype);
 }
 
 /// Calls body(rows as one run or row by row): body(first row, elements per call).
 template <typename Body>
 void for_runs(bool dense, Index rows, Index columns, const Body& body) {
   if (dense) {
-    parallel_for(rows * columns, grain_elements, [&](Index first, Index last) {
-      body(Index{0}, first, last - first);
-    });
+    parallel_for(rows * columns, grain_elements,
+                 [&](Index first, Index last) { body(Index{0}, first, last - first); });
   } else {
     parallel_for(rows, std::max<Index>(1, grain_elements / std::max<Index>(columns, 1)),
                  [&](Index first, Index last) {
@@ -68,8 +68,12 @@ class CpuElementwiseOps final : public ElementwiseOps {
     for_runs(y.dense(), y.rows(), y.columns(), [&](Index r, Index c, Index n) {
       void* p = at(y, r, c);
       switch (y.dtype) {
-        case DType::f64: std::fill_n(static_cast<double*>(p), n, value); break;
-        case DType::f32: std::fill_n(static_cast<float*>(p), n, static_cast<float>(value)); break;
+        case DType::f64:
+          std::fill_n(static_cast<double*>(p), n, value);
+          break;
+        case DType::f32:
+          std::fill_n(static_cast<float*>(p), n, static_cast<float>(value));
+          break;
         case DType::bf16:
           std::fill_n(static_cast<BFloat16*>(p), n, BFloat16(static_cast<float>(value)));
           break;
