@@ -6,12 +6,18 @@ namespace tokenwerk {
 
 Shape shape_of(std::span<const Index> extents) {
   switch (extents.size()) {
-    case 0: return {};
-    case 1: return {extents[0]};
-    case 2: return {extents[0], extents[1]};
-    case 3: return {extents[0], extents[1], extents[2]};
-    case 4: return {extents[0], extents[1], extents[2], extents[3]};
-    default: TW_RAISE(ShapeError, extents.size(), " dims: arrays have at most ", Shape::max_ndim);
+    case 0:
+      return {};
+    case 1:
+      return {extents[0]};
+    case 2:
+      return {extents[0], extents[1]};
+    case 3:
+      return {extents[0], extents[1], extents[2]};
+    case 4:
+      return {extents[0], extents[1], extents[2], extents[3]};
+    default:
+      TW_RAISE(ShapeError, extents.size(), " dims: arrays have at most ", Shape::max_ndim);
   }
 }
 

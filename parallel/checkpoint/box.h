@@ -29,7 +29,8 @@ namespace tokenwerk {
 /// hole. Empty when they do.
 [[nodiscard]] std::string partition_fault(const Shape& shape, std::span<const Box> boxes);
 
-/// Where the elements of a box lie in memory: rows of the innermost dim, `row_stride` elements apart.
+/// Where the elements of a box lie in memory: rows of the innermost dim, `row_stride` elements
+/// apart.
 struct BoxLayout {
   Shape extent;
   Index row_stride = 0;

@@ -17,8 +17,8 @@ namespace tokenwerk {
 
 class Communicator;
 
-/// What a rank holds of a global array, to be saved. `value` lies in host memory; its columns are the
-/// box's innermost extent, its rows may be strided.
+/// What a rank holds of a global array, to be saved. `value` lies in host memory; its columns are
+/// the box's innermost extent, its rows may be strided.
 struct ArrayPart {
   std::string name;    ///< "model/blocks.7.mlp.up.weight", "optimizer/m/..."
   Shape global_shape;  ///< 1 to 4 dims
@@ -45,15 +45,16 @@ struct CheckpointState {
 /// Collective. Writes DIRECTORY/step-00000100 so that it appears whole or not at all; a complete
 /// checkpoint of the same step is replaced once the new one is whole. The boxes of all ranks must
 /// cover each array exactly once: what several ranks hold alike, one of them gives. `state_json` is
-/// a JSON object; rank 0's counts. When any rank fails (disk full, no permission), all throw, nothing
-/// that was there before is touched, and what was half written is removed where that is possible.
+/// a JSON object; rank 0's counts. When any rank fails (disk full, no permission), all throw,
+/// nothing that was there before is touched, and what was half written is removed where that is
+/// possible.
 void save_checkpoint(Communicator& communicator, const std::filesystem::path& directory, Index step,
                      std::span<const ArrayPart> parts, std::string_view state_json);
 
-/// Collective. Verifies the checkpoint (every file's size and sum, the ranks dividing the files among
-/// them), then fills the targets. `path` is a step's folder or a directory, whose newest complete
-/// checkpoint it then is. All faults (damaged files, missing arrays, other shapes) come in one error; the
-/// targets are untouched by then. A damaged view is rebuilt and logged.
+/// Collective. Verifies the checkpoint (every file's size and sum, the ranks dividing the files
+/// among them), then fills the targets. `path` is a step's folder or a directory, whose newest
+/// complete checkpoint it then is. All faults (damaged files, missing arrays, other shapes) come in
+/// one error; the targets are untouched by then. A damaged view is rebuilt and logged.
 [[nodiscard]] CheckpointState load_checkpoint(Communicator& communicator,
                                               const std::filesystem::path& path,
                                               std::span<const ArrayTarget> targets);
@@ -75,8 +76,8 @@ struct KeepPolicy {
   Index keep_every = 0;  ///< and those whose step is a multiple; 0: none
 };
 
-/// Removes complete checkpoints that the policy does not keep. Damaged ones never count as kept, and stay
-/// for whoever wants to look at them. For one rank.
+/// Removes complete checkpoints that the policy does not keep. Damaged ones never count as kept,
+/// and stay for whoever wants to look at them. For one rank.
 void prune_checkpoints(const std::filesystem::path& directory, KeepPolicy policy);
 
 /// Something wrong with a file of a checkpoint.
@@ -111,8 +112,8 @@ struct CheckpointSummary {
 };
 [[nodiscard]] CheckpointSummary inspect_checkpoint(const std::filesystem::path& folder);
 
-/// Step folders below a directory, oldest first, complete or not. A folder that has a step's name or a
-/// manifest is its own only entry.
+/// Step folders below a directory, oldest first, complete or not. A folder that has a step's name
+/// or a manifest is its own only entry.
 [[nodiscard]] std::vector<std::filesystem::path> list_checkpoints(
     const std::filesystem::path& path);
 

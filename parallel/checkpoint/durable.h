@@ -25,7 +25,8 @@ using FileDescriptor = UniqueHandle<FileDescriptorTraits>;
 
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path);
 
-/// The file holds exactly this text, or nothing changed: written aside, synced, renamed, folder synced.
+/// The file holds exactly this text, or nothing changed: written aside, synced, renamed, folder
+/// synced.
 void write_text_file(const std::filesystem::path& path, std::string_view text);
 
 /// Waits until the file's, or the folder's entries', bytes are on the disk.

@@ -39,8 +39,8 @@ std::optional<std::string> without_ending(std::string_view name, std::string_vie
   return std::string(name);
 }
 
-// Removal of a folder takes many steps, so that a kill could leave a checkpoint with holes: first it
-// loses its name.
+// Removal of a folder takes many steps, so that a kill could leave a checkpoint with holes: first
+// it loses its name.
 void remove_checkpoint(const fs::path& folder) {
   const fs::path doomed = with_ending(folder, removing_ending);
   remove_path(doomed);

@@ -16,8 +16,8 @@ namespace tokenwerk {
 /// The step of such a name (no ending behind it).
 [[nodiscard]] std::optional<Index> step_of(std::string_view name);
 
-/// What a kill left behind: removes half-written and half-removed checkpoints, and puts back one that
-/// was about to be replaced when its successor had not arrived.
+/// What a kill left behind: removes half-written and half-removed checkpoints, and puts back one
+/// that was about to be replaced when its successor had not arrived.
 void clean_up(const std::filesystem::path& directory);
 
 /// A step's folder while it is being written. Ends by `publish`, or is removed with all it holds.

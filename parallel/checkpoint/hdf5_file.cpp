@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/unique_handle.h"
+#include "parallel/checkpoint/box.h"
 
 namespace tokenwerk {
 namespace {
@@ -58,7 +59,8 @@ Extents extents_of(const Shape& shape) {
   return out;
 }
 
-// The file's type, and the memory's too: both are little-endian, so that HDF5 has nothing to convert.
+// The file's type, and the memory's too: both are little-endian, so that HDF5 has nothing to
+// convert.
 Hid type_of(DType dtype) {
   Hid type = owned(H5Tcopy(dtype == DType::f64   ? H5T_IEEE_F64LE
                            : dtype == DType::i32 ? H5T_STD_I32LE
@@ -130,8 +132,8 @@ Hdf5File::~Hdf5File() = default;
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // faults become messages, not prints
   return Hdf5File(std::make_unique<Handles>(
-      path, owned(H5Fcreate(path.c_str(), H5F_ACC_TRUNC,
-                            creation_properties(H5P_FILE_CREATE).get(), access_properties().get()),
+      path, owned(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation_properties(H5P_FILE_CREATE).get(),
+                            access_properties().get()),
                   path.string(), ": cannot create")));
 }
 
@@ -181,9 +183,9 @@ void Hdf5File::read(const std::string& dataset, DType dtype, const Shape& shape,
   TW_CHECK_AS(CheckpointError, fits && extents == extents_of(shape), where, ": is not of shape ",
               shape.text());
   select(space, box);
-  checked(H5Dread(set.get(), type.get(), space_of(box.extent).get(), space.get(), H5P_DEFAULT,
-                  data),
-          where, ": cannot read");
+  checked(
+      H5Dread(set.get(), type.get(), space_of(box.extent).get(), space.get(), H5P_DEFAULT, data),
+      where, ": cannot read");
 }
 
 void Hdf5File::close() {
@@ -199,8 +201,8 @@ std::vector<std::byte> read_integers(const Hid& set, std::size_t count, const st
   std::vector<std::byte> bytes(count * sizeof(std::int32_t));
   auto* narrow = reinterpret_cast<std::int32_t*>(bytes.data());
   for (std::size_t i = 0; i < count; ++i) {
-    TW_CHECK_AS(CheckpointError, wide[i] == static_cast<std::int32_t>(wide[i]), where, ": ", wide[i],
-                " does not fit i32");
+    TW_CHECK_AS(CheckpointError, wide[i] == static_cast<std::int32_t>(wide[i]), where, ": ",
+                wide[i], " does not fit i32");
     narrow[i] = static_cast<std::int32_t>(wide[i]);
   }
   return bytes;
@@ -220,11 +222,8 @@ Shape shape_of_stored(const Hid& set, const std::string& where) {
   TW_CHECK_AS(CheckpointError, ndim <= Shape::max_ndim, where, ": has ", ndim, " dims");
   Extents extents{};
   checked(H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr), where);
-  Shape shape = ndim == 0 ? Shape{} : ndim == 1 ? Shape{0} : ndim == 2 ? Shape{0, 0}
-                : ndim == 3 ? Shape{0, 0, 0} : Shape{0, 0, 0, 0};
-  for (int dim = 0; dim < ndim; ++dim)
-    shape[dim] = static_cast<Index>(extents[static_cast<std::size_t>(dim)]);
-  return shape;
+  std::vector<Index> indices(extents.begin(), extents.begin() + ndim);
+  return shape_of(indices);
 }
 
 }  // namespace

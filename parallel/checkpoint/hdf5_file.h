@@ -1,6 +1,6 @@
 #pragma once
-/// The part of HDF5 that checkpoints use. HDF5 itself stays in hdf5_file.cpp, and all its calls come
-/// from one thread of a rank.
+/// The part of HDF5 that checkpoints use. HDF5 itself stays in hdf5_file.cpp, and all its calls
+/// come from one thread of a rank.
 
 #include <filesystem>
 #include <memory>
@@ -19,9 +19,10 @@ struct VirtualSource {
   Box box;
 };
 
-/// A file of arrays in groups. bf16 is HDF5's custom float of sign 15, exponent 7+8 bits, mantissa 7
-/// bits and bias 127, which h5py shows as float32; HDF5 never converts numbers here. The same calls
-/// give the same bytes. All faults are CheckpointErrors that carry the file and HDF5's own words.
+/// A file of arrays in groups. bf16 is HDF5's custom float of sign 15, exponent 7+8 bits, mantissa
+/// 7 bits and bias 127, which h5py shows as float32; HDF5 never converts numbers here. The same
+/// calls give the same bytes. All faults are CheckpointErrors that carry the file and HDF5's own
+/// words.
 class Hdf5File {
  public:
   /// Makes the file anew.

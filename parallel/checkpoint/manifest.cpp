@@ -1,5 +1,7 @@
 #include "parallel/checkpoint/manifest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -82,7 +84,8 @@ DType dtype_from(const Json& value) {
 
 StoredFile file_from(const Json& value) {
   StoredFile file{value.at("name").get<std::string>(), {}};
-  TW_CHECK_AS(CheckpointError, name_fault(file.name).empty() && file.name.find('/') == std::string::npos,
+  TW_CHECK_AS(CheckpointError,
+              name_fault(file.name).empty() && file.name.find('/') == std::string::npos,
               "not a file's name: \"", file.name, "\"");
   file.sum.bytes = static_cast<std::uint64_t>(integer_of(value.at("bytes")));
   const auto digits = value.at("xxh3").get<std::string>();
@@ -95,8 +98,10 @@ StoredFile file_from(const Json& value) {
 }
 
 StoredArray array_from(const Json& value) {
-  StoredArray array{value.at("name").get<std::string>(), dtype_from(value.at("dtype")),
-                    shape_from(value.at("shape")), {}};
+  StoredArray array{value.at("name").get<std::string>(),
+                    dtype_from(value.at("dtype")),
+                    shape_from(value.at("shape")),
+                    {}};
   for (const Json& item : value.at("parts"))
     array.parts.push_back({static_cast<std::size_t>(integer_of(item.at("file"))),
                            item.at("dataset").get<std::string>(),
@@ -121,8 +126,8 @@ Manifest manifest_from(const Json& value) {
   for (const StoredArray& array : manifest.arrays)
     for (const StoredPart& part : array.parts)
       if (part.file >= manifest.files.size())
-        faults.push_back(fmt::format("{}: names file {} of {}", array.name, part.file,
-                                     manifest.files.size()));
+        faults.push_back(
+            fmt::format("{}: names file {} of {}", array.name, part.file, manifest.files.size()));
   TW_CHECK_AS(CheckpointError, faults.empty(), fmt::format("{}", fmt::join(faults, "; ")));
   return manifest;
 }
@@ -141,6 +146,12 @@ void check_sum(std::string_view text) {
 }  // namespace
 
 std::string shard_file(int rank) { return fmt::format("rank-{:05}.h5", rank); }
+
+void check_state(std::string_view state_json) {
+  const Json state = Json::parse(state_json, nullptr, false);
+  TW_CHECK_AS(CheckpointError, state.is_object(),
+              "the state is not a JSON object: ", state_json.substr(0, 80));
+}
 
 std::string to_text(const Manifest& manifest) {
   std::string text = fmt::format(

@@ -1,6 +1,6 @@
 #pragma once
-/// The truth about a checkpoint: which arrays it holds, in which boxes, in which files, with the sum
-/// of every file and its own. Its text form is `manifest.json`.
+/// The truth about a checkpoint: which arrays it holds, in which boxes, in which files, with the
+/// sum of every file and its own. Its text form is `manifest.json`.
 
 #include <filesystem>
 #include <optional>
@@ -37,8 +37,8 @@ struct Manifest {
   static constexpr int version = 1;  ///< of the format; raised when old readers would misread
 
   Index step = 0;
-  std::string state_json = "{}";  ///< what the trainer gave, a JSON object
-  std::vector<StoredFile> files;  ///< the shards
+  std::string state_json = "{}";   ///< what the trainer gave, a JSON object
+  std::vector<StoredFile> files;   ///< the shards
   std::optional<StoredFile> view;  ///< model.h5, where there is one
   std::vector<StoredArray> arrays;
 };
@@ -55,11 +55,14 @@ inline constexpr std::string_view view_file = "model.h5";
 /// Everything wrong with the arrays: names, shapes, boxes outside, overlaps, holes.
 [[nodiscard]] std::vector<std::string> faults_of(const std::vector<StoredArray>& arrays);
 
+/// Throws CheckpointError unless the text is a JSON object, as a checkpoint's state must be.
+void check_state(std::string_view state_json);
+
 /// JSON, one array a line, ending with the xxh3 of all that stands before it.
 [[nodiscard]] std::string to_text(const Manifest& manifest);
 
-/// Throws CheckpointError, its message beginning with `source`, when the text is not a whole, unchanged and
-/// consistent manifest of a version this program reads.
+/// Throws CheckpointError, its message beginning with `source`, when the text is not a whole,
+/// unchanged and consistent manifest of a version this program reads.
 [[nodiscard]] Manifest parse_manifest(std::string_view text, const std::filesystem::path& source);
 
 /// parse_manifest of the folder's manifest.json.
