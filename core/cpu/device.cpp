@@ -2,7 +2,9 @@
 
 #include "core/device.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 
@@ -43,6 +45,12 @@ class CpuDevice final : public Device {
     const std::scoped_lock lock(mutex_);
     statistics_.current -= bytes;
   }
+  void copy_from_host(Stream&, void* to, const void* from, std::size_t bytes) override {
+    std::memcpy(to, from, bytes);
+  }
+  void copy_to_host(Stream&, void* to, const void* from, std::size_t bytes) override {
+    std::memcpy(to, from, bytes);
+  }
   [[nodiscard]] MemoryStatistics memory() const override {
     const std::scoped_lock lock(mutex_);
     return statistics_;
@@ -63,8 +71,9 @@ class CpuDevice final : public Device {
   std::unique_ptr<ElementwiseOps> elementwise_ = cpu::make_elementwise_ops();
   std::unique_ptr<OptimizerOps> optimizer_ = cpu::make_optimizer_ops();
   std::unique_ptr<RandomOps> random_ = cpu::make_random_ops();
-  Operations operations_{matmul_.get(),    norm_.get(), activation_.get(),  rope_.get(),      embedding_.get(),
-                         attention_.get(), loss_.get(), elementwise_.get(), optimizer_.get(), random_.get()};
+  Operations operations_{matmul_.get(),    norm_.get(),      activation_.get(), rope_.get(),
+                         embedding_.get(), attention_.get(), loss_.get(),       elementwise_.get(),
+                         optimizer_.get(), random_.get()};
   mutable std::mutex mutex_;
   MemoryStatistics statistics_;
 };
