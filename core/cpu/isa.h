@@ -10,31 +10,34 @@ enum class Isa { scalar, avx2, avx512 };
 /// set that the machine lacks.
 [[nodiscard]] Isa isa();
 
+/// The best one this machine has, whatever TOKENWERK_ISA says.
+[[nodiscard]] Isa best_isa();
+
 [[nodiscard]] const char* name_of(Isa isa);
 
 }  // namespace tokenwerk::cpu
 
 /// Declares the table `name` of kernels, which a file in core/cpu/kernels/ defines once per
-/// instruction set, and the function `name()` that gives the table of isa(). Use it in namespace
-/// tokenwerk::cpu.
-#define TW_DECLARE_KERNELS(Table, name)      \
-  namespace scalar {                         \
-  extern const Table name;                   \
-  }                                          \
-  namespace avx2 {                           \
-  extern const Table name;                   \
-  }                                          \
-  namespace avx512 {                         \
-  extern const Table name;                   \
-  }                                          \
-  [[nodiscard]] inline const Table& name() { \
-    switch (isa()) {                         \
-      case Isa::scalar:                      \
-        return scalar::name;                 \
-      case Isa::avx2:                        \
-        return avx2::name;                   \
-      case Isa::avx512:                      \
-        return avx512::name;                 \
-    }                                        \
-    return scalar::name;                     \
+/// instruction set, and the function `name()` that gives the table of isa() (or, for tests, of a
+/// set of one's own choice). Use it in namespace tokenwerk::cpu.
+#define TW_DECLARE_KERNELS(Table, name)                     \
+  namespace scalar {                                        \
+  extern const Table name;                                  \
+  }                                                         \
+  namespace avx2 {                                          \
+  extern const Table name;                                  \
+  }                                                         \
+  namespace avx512 {                                        \
+  extern const Table name;                                  \
+  }                                                         \
+  [[nodiscard]] inline const Table& name(Isa set = isa()) { \
+    switch (set) {                                          \
+      case Isa::scalar:                                     \
+        return scalar::name;                                \
+      case Isa::avx2:                                       \
+        return avx2::name;                                  \
+      case Isa::avx512:                                     \
+        return avx512::name;                                \
+    }                                                       \
+    return scalar::name;                                    \
   }

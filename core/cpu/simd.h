@@ -167,10 +167,22 @@ TW_INLINE V min(V a, V b) {
   return a < b ? a : b;
 }
 
+/// By intrinsics, because the compiler keeps sqrtf scalar for the sake of errno.
 TW_INLINE F32x16 sqrt(F32x16 v) {
-  for (int i = 0; i < lanes; ++i) v[i] = __builtin_sqrtf(v[i]);
+#if defined(__AVX512F__)
+  return (F32x16)_mm512_maskz_sqrt_ps(0xffff, (__m512)v);
+#else
+  for (int quarter = 0; quarter < 4; ++quarter) {
+    __m128 x;
+    std::memcpy(&x, (const char*)&v + 16 * quarter, 16);
+    x = _mm_sqrt_ps(x);
+    std::memcpy((char*)&v + 16 * quarter, &x, 16);
+  }
   return v;
+#endif
 }
+TW_INLINE float sqrt(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+TW_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
 TW_INLINE F64x16 sqrt(F64x16 v) {
   for (int i = 0; i < lanes; ++i) v[i] = __builtin_sqrt(v[i]);
   return v;
