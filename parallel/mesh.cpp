@@ -18,14 +18,22 @@ Stride stride_of(const MeshShape& s, Axis axis) {
   const Index expert = s.tensor, context = expert * s.expert, shard = context * s.context;
   const Index replicate = shard * s.shard, pipeline = replicate * s.replicate;
   switch (axis) {
-    case Axis::pipeline: return {pipeline, s.pipeline};
-    case Axis::replicate: return {replicate, s.replicate};
-    case Axis::shard: return {shard, s.shard};
-    case Axis::context: return {context, s.context};
-    case Axis::expert: return {expert, s.expert};
-    case Axis::tensor: return {1, s.tensor};
-    case Axis::data: return {shard, s.shard * s.replicate};
-    case Axis::world: return {1, pipeline * s.pipeline};
+    case Axis::pipeline:
+      return {pipeline, s.pipeline};
+    case Axis::replicate:
+      return {replicate, s.replicate};
+    case Axis::shard:
+      return {shard, s.shard};
+    case Axis::context:
+      return {context, s.context};
+    case Axis::expert:
+      return {expert, s.expert};
+    case Axis::tensor:
+      return {1, s.tensor};
+    case Axis::data:
+      return {shard, s.shard * s.replicate};
+    case Axis::world:
+      return {1, pipeline * s.pipeline};
   }
   TW_RAISE(Error, "no such axis");
 }
@@ -69,8 +77,8 @@ Index MeshShape::degree(Axis axis) const { return stride_of(*this, axis).degree;
 
 Mesh::Mesh(const MeshShape& shape, Index ranks) : shape_(shape) {
   TW_CHECK_AS(ConfigError, ranks > 0, "a mesh of ", ranks, " ranks");
-  for (Axis axis : {Axis::pipeline, Axis::replicate, Axis::shard, Axis::context, Axis::expert,
-                    Axis::tensor})
+  for (Axis axis :
+       {Axis::pipeline, Axis::replicate, Axis::shard, Axis::context, Axis::expert, Axis::tensor})
     TW_CHECK_AS(ConfigError, shape.degree(axis) >= 1 && shape.degree(axis) <= ranks, "degree of ",
                 name_of(axis), " is ", shape.degree(axis), ": 1 to ", ranks, " are possible on ",
                 ranks, " ranks");

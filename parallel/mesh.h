@@ -14,7 +14,8 @@ enum class Axis { pipeline, replicate, shard, context, expert, tensor, data, wor
 
 [[nodiscard]] std::string_view name_of(Axis axis);
 
-/// Degree of every axis. ZeRO shards optimizer state along `shard` and replicates along `replicate`.
+/// Degree of every axis. ZeRO shards optimizer state along `shard` and replicates along
+/// `replicate`.
 struct MeshShape {
   Index pipeline = 1;
   Index replicate = 1;

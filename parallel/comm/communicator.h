@@ -24,11 +24,11 @@ struct Exchange {
 /// Collective operations of the ranks along one axis; ranks are counted within the axis.
 ///
 /// Stream-ordered: on a stream of `make_stream` a call only queues the work, which then runs beside
-/// compute; on any other stream of the cpu it runs at once on the caller. All ranks of a communicator
-/// make the same calls in the same order, whatever the streams. Buffers belong to the operation
-/// until the stream has passed it. Views are dense; wrong ones throw ShapeError. A failure of the
-/// transport throws CommError, naming operation, axis, size and peer, from the call or, on an own
-/// stream, from the next `synchronize`; the stream is unusable from then on.
+/// compute; on any other stream of the cpu it runs at once on the caller. All ranks of a
+/// communicator make the same calls in the same order, whatever the streams. Buffers belong to the
+/// operation until the stream has passed it. Views are dense; wrong ones throw ShapeError. A
+/// failure of the transport throws CommError, naming operation, axis, size and peer, from the call
+/// or, on an own stream, from the next `synchronize`; the stream is unusable from then on.
 ///
 /// A communicator of size 1 works like any other, so that callers never test for it.
 class Communicator {
@@ -51,8 +51,8 @@ class Communicator {
 
   /// x = the reduction of all ranks' x, the same bits on every rank and in every run. f32 or f64.
   void all_reduce(Stream&, TensorView x, Reduction reduction = Reduction::sum);
-  /// y(n) = part `rank` of the sum of all ranks' x(size * n); f32 or f64. x is used as workspace and
-  /// undefined afterwards, except that y may be x's own part.
+  /// y(n) = part `rank` of the sum of all ranks' x(size * n); f32 or f64. x is used as workspace
+  /// and undefined afterwards, except that y may be x's own part.
   void reduce_scatter(Stream&, TensorView y, TensorView x);
   /// y(size * n) = all ranks' x(n) in rank order; x may be y's own part.
   void all_gather(Stream&, TensorView y, ConstTensorView x);

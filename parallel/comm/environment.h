@@ -39,7 +39,8 @@ class MpiEnvironment {
   /// The same over all ranks.
   [[nodiscard]] std::unique_ptr<Communicator> make_world(Device&);
 
-  /// Moves all asynchronous communication on; never blocks, costs next to nothing when there is none.
+  /// Moves all asynchronous communication on; never blocks, costs next to nothing when there is
+  /// none.
   void progress();
   /// Whether a thread of its own moves communication on (TOKENWERK_COMM_THREAD = auto, on, off).
   [[nodiscard]] bool has_thread() const;
@@ -53,7 +54,7 @@ class MpiEnvironment {
   int local_rank_ = 0;
   int local_size_ = 1;
   std::string host_;
-  int exceptions_;  ///< under way when this was made
+  int exceptions_;                      ///< under way when this was made
   std::unique_ptr<CommEngine> engine_;  ///< none where the program was started alone
 };
 
