@@ -17,7 +17,8 @@ ConstTensorView first_of(const Tensor& tensor, Index count) {
 }  // namespace
 
 SampleRange part_of(SampleRange range, Index rank, Index size) {
-  return {range.first + range.count() * rank / size, range.first + range.count() * (rank + 1) / size};
+  return {range.first + range.count() * rank / size,
+          range.first + range.count() * (rank + 1) / size};
 }
 
 BatchReader::BatchReader(Device& device, const TokenDataset& dataset, Index micro_batch)
@@ -29,8 +30,7 @@ BatchReader::BatchReader(Device& device, const TokenDataset& dataset, Index micr
   targets_ = Tensor(device, DType::i32, Shape{tokens});
 }
 
-MicroBatch BatchReader::read(Stream& stream, std::span<const Index> samples,
-                             Index first_sequence) {
+MicroBatch BatchReader::read(Stream& stream, std::span<const Index> samples, Index first_sequence) {
   const auto start = std::chrono::steady_clock::now();
   const auto length = static_cast<std::size_t>(dataset_->sequence_length());
   const std::size_t count = samples.size() * length;

@@ -16,7 +16,8 @@ struct SampleRange {
   [[nodiscard]] Index count() const { return last - first; }
 };
 
-/// The consecutive part of a range that one of `size` ranks works on; parts differ by one sample at most.
+/// The consecutive part of a range that one of `size` ranks works on; parts differ by one sample at
+/// most.
 [[nodiscard]] SampleRange part_of(SampleRange range, Index rank, Index size);
 
 /// Holds the tokens of one micro-batch: a MicroBatch is valid until the next read.

@@ -12,8 +12,8 @@ struct Evaluation {
   Index sequences = 0;  ///< how many were read
 };
 
-/// Mean loss over the first `limit` samples of the dataset (all of them if it has fewer; 0: all), divided among the
-/// ranks of `data`, the same on each of them.
+/// Mean loss over the first `limit` samples of the dataset (all of them if it has fewer; 0: all),
+/// divided among the ranks of `data`, the same on each of them.
 [[nodiscard]] Evaluation evaluate(Stream& stream, Model& model, const TokenDataset& dataset,
                                   Communicator& data, Index micro_batch, Index limit);
 

@@ -28,16 +28,11 @@ bool is_integer(const RecipeKey& key) {
 
 std::string escaped(char c) {
   switch (c) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\n':
-      return "\\n";
-    case '\t':
-      return "\\t";
-    default:
-      break;
+    case '"': return "\\\"";
+    case '\\': return "\\\\";
+    case '\n': return "\\n";
+    case '\t': return "\\t";
+    default: break;
   }
   const auto code = static_cast<unsigned char>(c);
   return code < 0x20 || code == 0x7f ? fmt::format("\\u{:04x}", code) : std::string(1, c);
@@ -82,20 +77,13 @@ std::string_view nearest_section(std::string_view section) {
 std::string legal_text(const RecipeKey& key) {
   const char* number = is_integer(key) ? "an integer" : "a number";
   switch (key.legal) {
-    case Legal::positive:
-      return fmt::format("{} above 0", number);
-    case Legal::not_negative:
-      return fmt::format("{}, 0 or more", number);
-    case Legal::below_one:
-      return "a number from 0 to below 1";
-    case Legal::any_integer:
-      return "an integer, 0 or more";
-    case Legal::choice:
-      return alternatives(key.choices);
-    case Legal::text:
-      return "text";
-    case Legal::flag:
-      return "true or false";
+    case Legal::positive: return fmt::format("{} above 0", number);
+    case Legal::not_negative: return fmt::format("{}, 0 or more", number);
+    case Legal::below_one: return "a number from 0 to below 1";
+    case Legal::any_integer: return "an integer, 0 or more";
+    case Legal::choice: return alternatives(key.choices);
+    case Legal::text: return "text";
+    case Legal::flag: return "true or false";
   }
   return {};
 }

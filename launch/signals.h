@@ -3,8 +3,9 @@
 
 namespace tokenwerk {
 
-/// While it lives, SIGUSR1 is a request to save and stop; under no launcher (one rank), SIGINT and SIGTERM are too, the
-/// second one ending the program as usual. (mpirun ends its ranks within a second after those two.)
+/// While it lives, SIGUSR1 is a request to save and stop; under no launcher (one rank), SIGINT and
+/// SIGTERM are too, the second one ending the program as usual. (mpirun ends its ranks within a
+/// second after those two.)
 class StopRequest {
  public:
   explicit StopRequest(int ranks);

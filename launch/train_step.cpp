@@ -28,8 +28,7 @@ TrainStep::TrainStep(Stream& stream, Model& model, Communicator& data, const Ada
 ElementRange TrainStep::range_of(const ParameterGroup& group) const {
   const auto& groups = model_->parameters().groups();
   const auto next = static_cast<std::size_t>(group.index) + 1;
-  return {group.offset,
-          next < groups.size() ? groups[next]->offset : model_->parameters().size()};
+  return {group.offset, next < groups.size() ? groups[next]->offset : model_->parameters().size()};
 }
 
 std::vector<ElementRange> TrainStep::units() const {

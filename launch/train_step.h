@@ -25,8 +25,8 @@ struct StepResult {
   double exposed_seconds = 0.0;  ///< compute held up by communication
 };
 
-/// Holds, beside the model: gradients and optimizer state. Gradients are summed over the data axis in buckets while the
-/// last micro-batch's backward still runs.
+/// Holds, beside the model: gradients and optimizer state. Gradients are summed over the data axis
+/// in buckets while the last micro-batch's backward still runs.
 class TrainStep {
  public:
   TrainStep(Stream& stream, Model& model, Communicator& data, const AdamW& options);

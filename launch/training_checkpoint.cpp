@@ -34,8 +34,8 @@ void for_each_window(const Model& model, TensorView flat, const Visit& visit) {
 /// Rows of a dense array's outermost dim.
 TensorView outer_slice(TensorView view, Rows rows) {
   const Index inner = view.count() / view.shape[0];
-  view.data = view.as<std::byte>() +
-              static_cast<std::size_t>(rows.first * inner) * size_of(view.dtype);
+  view.data =
+      view.as<std::byte>() + static_cast<std::size_t>(rows.first * inner) * size_of(view.dtype);
   view.shape[0] = rows.count();
   view.row_stride = view.columns();
   return view;
@@ -81,11 +81,16 @@ void add_targets(std::vector<ArrayTarget>& targets, const Model& model, const Fl
 }
 
 Json to_json(const ModelConfig& c) {
-  return {{"family", name_of(c.family)},   {"layers", c.layers},
-          {"width", c.width},              {"heads", c.heads},
-          {"kv_heads", c.kv_heads},        {"ffn_width", c.ffn_width},
-          {"vocabulary", c.vocabulary},    {"sequence_length", c.sequence_length},
-          {"tied", c.tied},                {"norm_epsilon", c.norm_epsilon},
+  return {{"family", name_of(c.family)},
+          {"layers", c.layers},
+          {"width", c.width},
+          {"heads", c.heads},
+          {"kv_heads", c.kv_heads},
+          {"ffn_width", c.ffn_width},
+          {"vocabulary", c.vocabulary},
+          {"sequence_length", c.sequence_length},
+          {"tied", c.tied},
+          {"norm_epsilon", c.norm_epsilon},
           {"rope_theta", c.rope_theta}};
 }
 
@@ -109,7 +114,8 @@ ModelConfig model_config(const Json& json) {
   return c;
 }
 
-/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model and precision.
+/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model and
+/// precision.
 void check_same_model(const TrainingState& state, const Model& model, const std::string& precision,
                       const std::filesystem::path& path) {
   std::string differences;
@@ -122,12 +128,13 @@ void check_same_model(const TrainingState& state, const Model& model, const std:
   }
   if (state.precision != precision) {
     differences += fmt::format(
-        "\n  training.precision: checkpoint {}, recipe {} (model.initial = \"{}\" starts a fresh run from its "
+        "\n  training.precision: checkpoint {}, recipe {} (model.initial = \"{}\" starts a fresh "
+        "run from its "
         "weights in any precision)",
         state.precision, precision, path.string());
   }
-  TW_CHECK_AS(CheckpointError, differences.empty(), path.string(), " holds another model:",
-              differences);
+  TW_CHECK_AS(CheckpointError, differences.empty(), path.string(),
+              " holds another model:", differences);
 }
 
 /// A step's folder: itself, or the newest complete one of a directory.
@@ -140,10 +147,14 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 }  // namespace
 
 std::string to_json(const TrainingState& state) {
-  return Json{{"step", state.step},           {"samples", state.samples},
-              {"tokens", state.tokens},       {"seed", state.seed},
-              {"precision", state.precision}, {"tokenizer", state.tokenizer},
-              {"model", to_json(state.model)}, {"recipe", state.recipe}}
+  return Json{{"step", state.step},
+              {"samples", state.samples},
+              {"tokens", state.tokens},
+              {"seed", state.seed},
+              {"precision", state.precision},
+              {"tokenizer", state.tokenizer},
+              {"model", to_json(state.model)},
+              {"recipe", state.recipe}}
       .dump();
 }
 
@@ -160,7 +171,8 @@ TrainingState training_state(const CheckpointState& state) {
     json.at("recipe").get_to(out.recipe);
     out.model = model_config(json.at("model"));
   } catch (const Json::exception& e) {
-    TW_RAISE(CheckpointError, state.folder.string(), ": not the state of a training run: ", e.what());
+    TW_RAISE(CheckpointError, state.folder.string(),
+             ": not the state of a training run: ", e.what());
   }
   return out;
 }
