@@ -4,8 +4,8 @@
 
 namespace tokenwerk {
 
-int run_training(const Recipe& recipe) {
-  validate(recipe, recipe.parallel.data.value_or(1));
+int run_training(MpiEnvironment& environment, const Recipe& recipe) {
+  validate(recipe, environment.size());
   TW_RAISE(ConfigError, "this build has no trainer");
 }
 
