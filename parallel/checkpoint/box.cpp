@@ -6,18 +6,12 @@ namespace tokenwerk {
 
 Shape shape_of(std::span<const Index> extents) {
   switch (extents.size()) {
-    case 0:
-      return {};
-    case 1:
-      return {extents[0]};
-    case 2:
-      return {extents[0], extents[1]};
-    case 3:
-      return {extents[0], extents[1], extents[2]};
-    case 4:
-      return {extents[0], extents[1], extents[2], extents[3]};
-    default:
-      TW_RAISE(ShapeError, extents.size(), " dims: arrays have at most ", Shape::max_ndim);
+    case 0: return {};
+    case 1: return {extents[0]};
+    case 2: return {extents[0], extents[1]};
+    case 3: return {extents[0], extents[1], extents[2]};
+    case 4: return {extents[0], extents[1], extents[2], extents[3]};
+    default: TW_RAISE(ShapeError, extents.size(), " dims: arrays have at most ", Shape::max_ndim);
   }
 }
 
@@ -52,11 +46,8 @@ bool lies_inside(const Box& box, const Shape& shape) {
 
 std::string partition_fault(const Shape& shape, std::span<const Box> boxes) {
   std::vector<Box> sorted;
-  Index covered = 0;
-  for (const Box& box : boxes) {
-    covered += box.extent.count();
+  for (const Box& box : boxes)
     if (box.extent.count() > 0) sorted.push_back(box);
-  }
   const auto first_row = [](const Box& box) { return box.offset.ndim() ? box.offset[0] : 0; };
   std::ranges::sort(sorted, {}, first_row);
   // Boxes in the order of their first rows: only those that begin before this one ends can meet it.
@@ -68,6 +59,8 @@ std::string partition_fault(const Shape& shape, std::span<const Box> boxes) {
     }
   }
   // Disjoint boxes inside an array cover it when they hold as many elements.
+  Index covered = 0;
+  for (const Box& box : sorted) covered += box.extent.count();
   if (covered == shape.count()) return {};
   return fmt::format("{} of its {} elements are in no box", shape.count() - covered, shape.count());
 }

@@ -70,6 +70,10 @@ void save_checkpoint(Communicator& communicator, const std::filesystem::path& di
 [[nodiscard]] std::optional<std::filesystem::path> latest_checkpoint(
     const std::filesystem::path& directory);
 
+/// The folder that a path means: itself when it is a step's folder, else latest_checkpoint of it.
+/// Throws CheckpointError when there is none.
+[[nodiscard]] std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);
+
 /// How many checkpoints stay.
 struct KeepPolicy {
   Index keep = 0;        ///< the newest so many; 0: all

@@ -18,6 +18,10 @@ constexpr std::string_view replaced_ending = ".replaced";
 
 fs::path with_ending(fs::path path, std::string_view ending) { return path += ending; }
 
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 // Names in a directory, sorted; none when it is not there.
 std::vector<std::string> names_in(const fs::path& directory) {
   std::vector<std::string> names;
@@ -124,7 +128,7 @@ std::optional<CheckpointFault> incompleteness_of(const fs::path& folder) {
 }
 
 std::vector<fs::path> list_checkpoints(const fs::path& path) {
-  const fs::path folder = path.has_filename() ? path : path.parent_path();
+  const fs::path folder = without_slash(path);
   std::error_code fault;
   if (step_of(folder.filename().string()) || fs::exists(folder / manifest_file, fault))
     return {folder};
@@ -145,6 +149,15 @@ std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
     spdlog::warn("{}: passed over, not a complete checkpoint: {}", fault->file, fault->what);
   }
   return std::nullopt;
+}
+
+fs::path resolve_checkpoint(const fs::path& path) {
+  const std::vector<fs::path> folders = list_checkpoints(path);
+  if (folders.size() == 1 && folders[0] == without_slash(path)) return folders[0];
+  const auto latest = latest_checkpoint(path);
+  TW_CHECK_AS(CheckpointError, latest, path.string(), ": no complete checkpoint there (",
+              folders.size(), " damaged)");
+  return *latest;
 }
 
 void prune_checkpoints(const fs::path& directory, KeepPolicy policy) {

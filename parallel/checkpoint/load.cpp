@@ -167,14 +167,7 @@ std::string unusable(Communicator& communicator, const fs::path& folder, Opened&
 CheckpointState load_checkpoint(Communicator& communicator, const fs::path& path,
                                 std::span<const ArrayTarget> targets) {
   std::string folder;
-  on_first_rank(communicator, [&] {
-    const std::vector<fs::path> found = list_checkpoints(path);
-    const bool named = found.size() == 1 && path.lexically_relative(found[0]) == ".";
-    const auto chosen = named ? found[0] : latest_checkpoint(path);
-    TW_CHECK_AS(CheckpointError, chosen, path.string(), ": no complete checkpoint there (",
-                found.size(), " damaged)");
-    folder = chosen->string();
-  });
+  on_first_rank(communicator, [&] { folder = resolve_checkpoint(path).string(); });
   const Opened opened = open_together(communicator, broadcast_string(communicator, folder));
   const std::string damage = damage_of(communicator, opened);
   TW_CHECK_AS(CheckpointError, damage.empty(), damage);

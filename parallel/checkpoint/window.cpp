@@ -26,12 +26,9 @@ using Convert = void (*)(void*, const void*, Index);
 
 Convert conversion(DType from, DType to) {
   switch (from) {
-    case DType::f64:
-      return to == DType::f32 ? convert<float, double> : convert<BFloat16, double>;
-    case DType::f32:
-      return to == DType::f64 ? convert<double, float> : convert<BFloat16, float>;
-    default:
-      return to == DType::f64 ? convert<double, BFloat16> : convert<float, BFloat16>;
+    case DType::f64: return to == DType::f32 ? convert<float, double> : convert<BFloat16, double>;
+    case DType::f32: return to == DType::f64 ? convert<double, float> : convert<BFloat16, float>;
+    default: return to == DType::f64 ? convert<double, BFloat16> : convert<float, BFloat16>;
   }
 }
 
