@@ -9,6 +9,7 @@
 #include "launch/build_info.h"
 #include "launch/doctor_command.h"
 #include "launch/exit_code.h"
+#include "launch/generate_command.h"
 #include "launch/nearest.h"
 #include "launch/train_command.h"
 
@@ -30,54 +31,56 @@ std::string usage_fault(const CLI::App& app, const CLI::ParseError& error,
 
 /// Errors of the parser itself: the same on all ranks, so the first one speaks.
 int report_usage(const CLI::App& app, const CLI::ParseError& error, std::string_view command,
-                 const Process& process) {
+                 MpiEnvironment& environment) {
+  const bool first = environment.rank() == 0;
   const bool asked = error.get_exit_code() == 0;  // --help or --version
-  if (process.first() && asked) app.exit(error);
-  if (process.first() && !asked) {
+  if (first && asked) app.exit(error);
+  if (first && !asked) {
     fmt::print(stderr, "tokenwerk: {}\nMore with: tokenwerk [COMMAND] --help\n",
                usage_fault(app, error, command));
   }
   return static_cast<int>(asked ? ExitCode::done : ExitCode::wrong_recipe);
 }
 
-int report(const std::exception& error, const Process& process) {
+int report(const std::exception& error, MpiEnvironment& environment) {
   const int code = static_cast<int>(exit_code_of(error));
   const bool shared = dynamic_cast<const SharedConfigError*>(&error) != nullptr;
-  if (!shared || process.first())
+  if (!shared || environment.rank() == 0)
     fmt::print(stderr, "{}\n", shared ? error.what() : error_text(process, error.what()));
   std::fflush(nullptr);
   // A rank that leaves quietly hangs the others, unless they leave for the same reason.
-  if (!shared && process.abort_all) process.abort_all(code);
+  if (!shared && environment.size() > 1) environment.abort_all(code);
   return code;
 }
 
 }  // namespace
 
-std::string error_text(const Process& process, const std::string& message) {
-  if (process.size == 1) return message;
-  return fmt::format("rank {} host {}: {}", process.rank, process.host, message);
+std::string error_text(const MpiEnvironment& environment, const std::string& message) {
+  if (environment.size() == 1) return message;
+  return fmt::format("rank {} host {}: {}", environment.rank(), environment.host(), message);
 }
 
-std::unique_ptr<CLI::App> make_command_line(const Process& process, int& exit_code) {
+std::unique_ptr<CLI::App> make_command_line(MpiEnvironment& environment, int& exit_code) {
   auto app =
       std::make_unique<CLI::App>("Trains transformer language models in parallel.", "tokenwerk");
   app->set_version_flag("--version", "tokenwerk " + build_info().version, "Print the version");
   app->require_subcommand(1);
   app->get_formatter()->column_width(column_width);
-  add_train_command(*app, process, exit_code);
-  add_doctor_command(*app, process, exit_code);
+  add_train_command(*app, environment, exit_code);
+  add_generate_command(*app, exit_code);
+  add_doctor_command(*app, environment, exit_code);
   return app;
 }
 
-int run_command_line(int argc, const char* const* argv, const Process& process) {
+int run_command_line(int argc, const char* const* argv, MpiEnvironment& environment) {
   int exit_code = static_cast<int>(ExitCode::done);
-  const auto app = make_command_line(process, exit_code);
+  const auto app = make_command_line(environment, exit_code);
   try {
     app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return report_usage(*app, error, argc > 1 ? argv[1] : "", process);
+    return report_usage(*app, error, argc > 1 ? argv[1] : "", environment);
   } catch (const std::exception& error) {
-    return report(error, process);
+    return report(error, environment);
   }
   return exit_code;
 }

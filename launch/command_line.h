@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "launch/process.h"
+#include "parallel/comm/environment.h"
 
 namespace CLI {
 class App;
@@ -14,13 +14,14 @@ namespace tokenwerk {
 
 /// The parser with all commands; each writes its outcome to exit_code when it has run. Both
 /// arguments must outlive it.
-[[nodiscard]] std::unique_ptr<CLI::App> make_command_line(const Process& process, int& exit_code);
+[[nodiscard]] std::unique_ptr<CLI::App> make_command_line(MpiEnvironment& environment,
+                                                          int& exit_code);
 
-/// Parses, runs the command and reports what it throws. Returns the exit code; on an error that
-/// other ranks cannot know of it does not return where Process can end the run.
-[[nodiscard]] int run_command_line(int argc, const char* const* argv, const Process& process);
+/// Parses, runs the command and reports what it throws. Returns the exit code; an error that other
+/// ranks cannot know of ends them all, without returning.
+[[nodiscard]] int run_command_line(int argc, const char* const* argv, MpiEnvironment& environment);
 
 /// "rank 3 host n17: message", the prefix for runs of several ranks only.
-[[nodiscard]] std::string error_text(const Process& process, const std::string& message);
+[[nodiscard]] std::string error_text(const MpiEnvironment& environment, const std::string& message);
 
 }  // namespace tokenwerk

@@ -5,15 +5,16 @@
 #include <CLI/CLI.hpp>
 
 #include "launch/build_info.h"
+#include "parallel/comm/environment.h"
 
 namespace tokenwerk {
 
-void add_doctor_command(CLI::App& app, const Process& process, int& exit_code) {
+void add_doctor_command(CLI::App& app, MpiEnvironment& environment, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("doctor", "Say what this binary has and what this machine can do");
-  command->callback([&process, &exit_code] {
+  command->callback([&environment, &exit_code] {
     const BuildInfo build = build_info();
-    if (process.first())
+    if (environment.rank() == 0)
       fmt::print("tokenwerk {}, {}, {}\n", build.version, build.type, build.compiler);
     exit_code = 0;
   });

@@ -7,6 +7,7 @@
 #include "launch/exit_code.h"
 #include "launch/recipe_keys.h"
 #include "launch/trainer.h"
+#include "parallel/comm/control.h"
 
 namespace tokenwerk {
 namespace {
@@ -61,15 +62,16 @@ void add_unknown(const std::vector<std::string>& arguments, TrainArguments& trai
 }
 
 /// Reads the recipe on every rank; if any rank could not, all throw the same.
-Recipe read_together(const TrainArguments& train, const Process& process) {
+Recipe read_together(const TrainArguments& train, MpiEnvironment& environment) {
   Recipe recipe;
   std::string fault;
   try {
-    recipe = read_recipe(train.recipe, train.flags, process.size);
+    recipe = read_recipe(train.recipe, train.flags, environment.size());
   } catch (const ConfigError& error) {
     fault = error.what();
   }
-  const std::string faults = process.gather_faults(fault);
+  const auto device = make_device(DeviceKind::cpu);
+  const std::string faults = gather_faults(*environment.make_world(*device), fault);
   // What this rank found itself says it best: usually all ranks found the same.
   if (!faults.empty()) TW_RAISE(SharedConfigError, fault.empty() ? faults : fault);
   return recipe;
@@ -77,7 +79,7 @@ Recipe read_together(const TrainArguments& train, const Process& process) {
 
 }  // namespace
 
-void add_train_command(CLI::App& app, const Process& process, int& exit_code) {
+void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "Train a model as a recipe says");
   const auto train = std::make_shared<TrainArguments>();
   command
@@ -98,9 +100,9 @@ void add_train_command(CLI::App& app, const Process& process, int& exit_code) {
         ->group(fmt::format("[{}]", key.section));
   }
   command->allow_extras();
-  command->callback([command, train, &process, &exit_code] {
+  command->callback([command, train, &environment, &exit_code] {
     add_unknown(command->remaining(), *train);
-    exit_code = run_training(read_together(*train, process));
+    exit_code = run_training(environment, read_together(*train, environment));
   });
 }
 

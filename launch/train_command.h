@@ -1,15 +1,15 @@
 #pragma once
 /// `tokenwerk train RECIPE.toml [--section.key VALUE ...]`.
 
-#include "launch/process.h"
-
 namespace CLI {
 class App;
 }
 
 namespace tokenwerk {
 
+class MpiEnvironment;
+
 /// Adds the command, with a flag for every key of a recipe.
-void add_train_command(CLI::App& app, const Process& process, int& exit_code);
+void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_code);
 
 }  // namespace tokenwerk
