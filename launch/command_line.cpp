@@ -7,10 +7,13 @@
 #include <cstdio>
 
 #include "launch/build_info.h"
+#include "launch/checkpoint_command.h"
 #include "launch/doctor_command.h"
+#include "launch/evaluate_command.h"
 #include "launch/exit_code.h"
 #include "launch/generate_command.h"
 #include "launch/nearest.h"
+#include "launch/prepare_command.h"
 #include "launch/train_command.h"
 
 namespace tokenwerk {
@@ -66,8 +69,11 @@ std::unique_ptr<CLI::App> make_command_line(MpiEnvironment& environment, int& ex
   app->set_version_flag("--version", "tokenwerk " + build_info().version, "Print the version");
   app->require_subcommand(1);
   app->get_formatter()->column_width(column_width);
+  add_prepare_command(*app, exit_code);
   add_train_command(*app, environment, exit_code);
+  add_evaluate_command(*app, environment, exit_code);
   add_generate_command(*app, exit_code);
+  add_checkpoint_command(*app, exit_code);
   add_doctor_command(*app, environment, exit_code);
   return app;
 }
