@@ -1,42 +1,13 @@
-#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <vector>
 
 #include "core/cpu/families.h"
 #include "core/cpu/kernels/elementwise.h"
-#include "core/cpu/parallel_for.h"
+#include "core/cpu/rows.h"
 
 namespace tokenwerk::cpu {
 namespace {
-
-constexpr Index grain_elements = 1 << 14;  // below this a thread costs more than it saves
-
-/// The byte where row r of a view begins.
-template <typename View>
-auto* row(const View& view, Index r) {
-  return view.template as<std::byte>() + static_cast<std::size_t>(r * view.row_stride) * size_of(view.dtype);
-}
-
-/// Calls body(rows as one run or row by row): body(first row, elements per call).
-template <typename Body>
-void for_runs(bool dense, Index rows, Index columns, const Body& body) {
-  if (dense) {
-    parallel_for(rows * columns, grain_elements, [&](Index first, Index last) {
-      body(Index{0}, first, last - first);
-    });
-  } else {
-    parallel_for(rows, std::max<Index>(1, grain_elements / std::max<Index>(columns, 1)),
-                 [&](Index first, Index last) {
-                   for (Index r = first; r < last; ++r) body(r, Index{0}, columns);
-                 });
-  }
-}
-
-template <typename View>
-auto* at(const View& view, Index r, Index column) {
-  return row(view, r) + static_cast<std::size_t>(column) * size_of(view.dtype);
-}
 
 double tree_sum(const std::vector<double>& values, std::size_t first, std::size_t count) {
   if (count == 0) return 0.0;
@@ -68,8 +39,12 @@ class CpuElementwiseOps final : public ElementwiseOps {
     for_runs(y.dense(), y.rows(), y.columns(), [&](Index r, Index c, Index n) {
       void* p = at(y, r, c);
       switch (y.dtype) {
-        case DType::f64: std::fill_n(static_cast<double*>(p), n, value); break;
-        case DType::f32: std::fill_n(static_cast<float*>(p), n, static_cast<float>(value)); break;
+        case DType::f64:
+          std::fill_n(static_cast<double*>(p), n, value);
+          break;
+        case DType::f32:
+          std::fill_n(static_cast<float*>(p), n, static_cast<float>(value));
+          break;
         case DType::bf16:
           std::fill_n(static_cast<BFloat16*>(p), n, BFloat16(static_cast<float>(value)));
           break;
@@ -88,13 +63,12 @@ class CpuElementwiseOps final : public ElementwiseOps {
 
   void do_sum(Stream&, TensorView total, ConstTensorView x, Write write) override {
     std::vector<double> sums(static_cast<std::size_t>(x.rows()));
-    parallel_for(x.rows(), std::max<Index>(1, grain_elements / std::max<Index>(x.columns(), 1)),
-                 [&](Index first, Index last) {
-                   for (Index r = first; r < last; ++r) {
-                     sums[static_cast<std::size_t>(r)] =
-                         elementwise_kernels().sum(x.dtype, at(x, r, 0), x.columns());
-                   }
-                 });
+    parallel_rows(x.rows(), x.columns(), [&](Index first, Index last) {
+      for (Index r = first; r < last; ++r) {
+        sums[static_cast<std::size_t>(r)] =
+            elementwise_kernels().sum(x.dtype, at(x, r, 0), x.columns());
+      }
+    });
     const double value = tree_sum(sums, 0, sums.size());
     double& out = *total.as<double>();
     out = write == Write::accumulate ? out + value : value;

@@ -1,5 +1,84 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include "core/cpu/families.h"
+#include "core/cpu/kernels/optimizer.h"
+#include "core/cpu/rows.h"
 
 namespace tokenwerk::cpu {
-std::unique_ptr<OptimizerOps> make_optimizer_ops() { return nullptr; }
+namespace {
+
+/// Elements of a row whose squares one thread sums; longer rows are the sum of their pieces in
+/// order.
+constexpr Index piece_columns = 1 << 15;
+
+double scalar(const ConstTensorView& scalars, StepScalar which) {
+  return scalars.as<double>()[static_cast<int>(which)];
+}
+
+void set(const TensorView& scalars, StepScalar which, double value) {
+  scalars.as<double>()[static_cast<int>(which)] = value;
+}
+
+class CpuOptimizerOps final : public OptimizerOps {
+ public:
+  void do_adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
+                ConstTensorView gradient, ConstTensorView scalars, const AdamW& options) override {
+    if (scalar(scalars, StepScalar::finite) == 0.0) return;
+    const double lr = scalar(scalars, StepScalar::learning_rate);
+    const TensorView own = master ? master : w;
+    parallel_for(w.count(), grain_elements, [&](Index first, Index last) {
+      optimizer_kernels().adamw(
+          {.dtype = w.dtype,
+           .count = last - first,
+           .w = at(w, 0, first),
+           .master = at(own, 0, first),
+           .m = at(m, 0, first),
+           .v = at(v, 0, first),
+           .gradient = at(gradient, 0, first),
+           .gradient_scale = scalar(scalars, StepScalar::gradient_scale),
+           .beta1 = options.beta1,
+           .beta2 = options.beta2,
+           .decay = lr * options.weight_decay,
+           .step_size = lr / scalar(scalars, StepScalar::correction1),
+           .root_correction = 1.0 / std::sqrt(scalar(scalars, StepScalar::correction2)),
+           .epsilon = options.epsilon});
+    });
+  }
+
+  void do_squared_norm(Stream&, TensorView total, ConstTensorView x, Write write) override {
+    const Index pieces = std::max<Index>(1, (x.columns() + piece_columns - 1) / piece_columns);
+    std::vector<double> sums(static_cast<std::size_t>(x.rows() * pieces));
+    parallel_rows(x.rows() * pieces, x.columns() / pieces, [&](Index first, Index last) {
+      for (Index i = first; i < last; ++i) {
+        const Index column = i % pieces * piece_columns;
+        sums[static_cast<std::size_t>(i)] = optimizer_kernels().squared_norm(
+            x.dtype, at(x, i / pieces, column), std::min(piece_columns, x.columns() - column));
+      }
+    });
+    double sum = 0.0;
+    for (Index r = 0; r < x.rows(); ++r) {
+      double row = 0.0;
+      for (Index p = 0; p < pieces; ++p) row += sums[static_cast<std::size_t>(r * pieces + p)];
+      sum += row;
+    }
+    double& out = *total.as<double>();
+    out = write == Write::accumulate ? out + sum : sum;
+  }
+
+  void do_clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm,
+                       double maximum) override {
+    const double norm = std::sqrt(*squared_norm.as<double>());
+    const bool finite = std::isfinite(norm), clips = maximum > 0.0 && norm > maximum;
+    set(scalars, StepScalar::gradient_norm, norm);
+    set(scalars, StepScalar::finite, finite ? 1.0 : 0.0);
+    set(scalars, StepScalar::gradient_scale, clips ? maximum / norm : 1.0);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<OptimizerOps> make_optimizer_ops() { return std::make_unique<CpuOptimizerOps>(); }
+
 }  // namespace tokenwerk::cpu

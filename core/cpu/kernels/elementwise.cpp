@@ -8,10 +8,10 @@ namespace {
 void add(DType dtype, void* y, const void* a, const void* b, Index count) {
   for_type(dtype, [&]<typename T>(T) {
     for_lanes(count, [&](Index i, auto n) {
-      store_first(static_cast<T*>(y) + i,
-                  load_first(static_cast<const T*>(a) + i, n) +
-                      load_first(static_cast<const T*>(b) + i, n),
-                  n);
+      store_first(
+          static_cast<T*>(y) + i,
+          load_first(static_cast<const T*>(a) + i, n) + load_first(static_cast<const T*>(b) + i, n),
+          n);
     });
   });
 }
@@ -31,8 +31,7 @@ void convert(DType to, void* y, DType from, const void* x, Index count) {
     for_type(from, [&]<typename From>(From) {
       for_lanes(count, [&](Index i, auto n) {
         const auto v = load_first(static_cast<const From*>(x) + i, n);
-        store_first(static_cast<To*>(y) + i,
-                    __builtin_convertvector(v, Lanes<Accumulator<To>>), n);
+        store_first(static_cast<To*>(y) + i, __builtin_convertvector(v, Lanes<Accumulator<To>>), n);
       });
     });
   });

@@ -1,0 +1,19 @@
+#pragma once
+/// Kernels of core/cpu/embedding.cpp.
+
+#include "core/cpu/isa.h"
+#include "core/cpu/kernels/rows.h"
+
+namespace tokenwerk::cpu {
+
+struct EmbeddingKernels {
+  /// sum(count) += x(count), with sum in accumulation_type(dtype).
+  void (*accumulate)(DType dtype, void* sum, const void* x, Index count);
+  /// For each row r in order: sums(V, columns)[tokens[r]] += x(rows, columns)[r].
+  void (*scatter)(DType dtype, MutableRows sums, const std::int32_t* tokens, ConstRows x,
+                  Index rows, Index columns);
+};
+
+TW_DECLARE_KERNELS(EmbeddingKernels, embedding_kernels)
+
+}  // namespace tokenwerk::cpu

@@ -1,0 +1,53 @@
+#include "core/ops/embedding.h"
+
+namespace tokenwerk {
+namespace {
+
+EmbeddingOps& family(Stream& stream) { return *stream.device().operations().embedding; }
+
+void check_positions(std::string_view operation, Index rows, Index table_rows,
+                     const Positions& positions) {
+  TW_CHECK_AS(ShapeError,
+              positions.rows_per_sequence > 0 && rows % positions.rows_per_sequence == 0, operation,
+              ": ", rows, " rows are no whole number of sequences of ",
+              positions.rows_per_sequence);
+  TW_CHECK_AS(ShapeError,
+              positions.token_offset >= 0 &&
+                  positions.token_offset + positions.rows_per_sequence <= table_rows,
+              operation, ": positions ", positions.token_offset, " to ",
+              positions.token_offset + positions.rows_per_sequence, " of a table of ", table_rows);
+}
+
+}  // namespace
+
+void embedding_forward(Stream& stream, TensorView y, ConstTensorView tokens,
+                       ConstTensorView table) {
+  check_vector(tokens, "embedding_forward", "tokens", y.rows(), DType::i32);
+  check_matrix(table, "embedding_forward", "table", table.rows(), y.columns(), y.dtype);
+  family(stream).do_embedding_forward(stream, y, tokens, table);
+}
+
+void embedding_backward(Stream& stream, TensorView dtable, ConstTensorView dy,
+                        ConstTensorView tokens, Write write) {
+  check_vector(tokens, "embedding_backward", "tokens", dy.rows(), DType::i32);
+  check_matrix(dtable, "embedding_backward", "dtable", dtable.rows(), dy.columns(),
+               accumulation_type(dy.dtype));
+  family(stream).do_embedding_backward(stream, dtable, dy, tokens, write);
+}
+
+void position_embedding_forward(Stream& stream, TensorView y, ConstTensorView table,
+                                Positions positions) {
+  check_matrix(table, "position_embedding_forward", "table", table.rows(), y.columns(), y.dtype);
+  check_positions("position_embedding_forward", y.rows(), table.rows(), positions);
+  family(stream).do_position_embedding_forward(stream, y, table, positions);
+}
+
+void position_embedding_backward(Stream& stream, TensorView dtable, ConstTensorView dy,
+                                 Positions positions, Write write) {
+  check_matrix(dtable, "position_embedding_backward", "dtable", dtable.rows(), dy.columns(),
+               accumulation_type(dy.dtype));
+  check_positions("position_embedding_backward", dy.rows(), dtable.rows(), positions);
+  family(stream).do_position_embedding_backward(stream, dtable, dy, positions, write);
+}
+
+}  // namespace tokenwerk
