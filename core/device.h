@@ -75,6 +75,10 @@ class Device {
   /// naming the bytes asked for and in use when there is no more.
   [[nodiscard]] virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* data, std::size_t bytes) noexcept = 0;
+  /// Copies between host memory and this device's, in the stream's order; the host side must live
+  /// until the stream has passed.
+  virtual void copy_from_host(Stream& stream, void* to, const void* from, std::size_t bytes) = 0;
+  virtual void copy_to_host(Stream& stream, void* to, const void* from, std::size_t bytes) = 0;
   [[nodiscard]] virtual MemoryStatistics memory() const = 0;
   /// Forgets the peak so far: it becomes what is held now.
   virtual void reset_peak() = 0;

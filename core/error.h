@@ -21,13 +21,27 @@ class Error : public std::runtime_error {
   std::string where_;
 };
 
-struct ConfigError : Error { using Error::Error; };      ///< wrong recipe or command line: exit 2
-struct DataError : Error { using Error::Error; };        ///< wrong or damaged tokens, text, tokenizer: exit 3
-struct CheckpointError : Error { using Error::Error; };  ///< wrong or damaged checkpoint: exit 3
-struct DeviceError : Error { using Error::Error; };      ///< the device failed or is missing: exit 4
-struct CommError : Error { using Error::Error; };        ///< communication failed: exit 4
-struct ShapeError : Error { using Error::Error; };       ///< a caller passed shapes that do not fit: our fault
-struct ScheduleError : Error { using Error::Error; };    ///< a pipeline schedule that cannot run
+struct ConfigError : Error {
+  using Error::Error;
+};  ///< wrong recipe or command line: exit 2
+struct DataError : Error {
+  using Error::Error;
+};  ///< wrong or damaged tokens, text, tokenizer: exit 3
+struct CheckpointError : Error {
+  using Error::Error;
+};  ///< wrong or damaged checkpoint: exit 3
+struct DeviceError : Error {
+  using Error::Error;
+};  ///< the device failed or is missing: exit 4
+struct CommError : Error {
+  using Error::Error;
+};  ///< communication failed: exit 4
+struct ShapeError : Error {
+  using Error::Error;
+};  ///< a caller passed shapes that do not fit: our fault
+struct ScheduleError : Error {
+  using Error::Error;
+};  ///< a pipeline schedule that cannot run
 
 namespace detail {
 template <typename E, typename... Parts>
@@ -43,9 +57,9 @@ template <typename E, typename... Parts>
 #define TW_CHECK(condition, ...) TW_CHECK_AS(::tokenwerk::Error, condition, __VA_ARGS__)
 
 /// The same with a class of error of one's own.
-#define TW_CHECK_AS(E, condition, ...)                              \
-  do {                                                              \
-    if (!(condition)) [[unlikely]]                                  \
+#define TW_CHECK_AS(E, condition, ...)                                \
+  do {                                                                \
+    if (!(condition)) [[unlikely]]                                    \
       ::tokenwerk::detail::raise<E>(__FILE__, __LINE__, __VA_ARGS__); \
   } while (false)
 

@@ -7,8 +7,9 @@ namespace {
 
 template <typename View>
 View rows_of(const View& view, Rows range) {
-  TW_CHECK_AS(ShapeError, 0 <= range.first && range.first <= range.last && range.last <= view.rows(),
-              "rows ", range.first, " to ", range.last, " of ", view.shape.text());
+  TW_CHECK_AS(ShapeError,
+              0 <= range.first && range.first <= range.last && range.last <= view.rows(), "rows ",
+              range.first, " to ", range.last, " of ", view.shape.text());
   View out = view;
   out.shape = Shape{range.count(), view.columns()};
   out.data = view.template as<std::byte>() +

@@ -31,7 +31,9 @@ struct ConstTensorView {
   [[nodiscard]] bool dense() const { return row_stride == columns() || rows() == 1; }
 
   template <typename T>
-  [[nodiscard]] const T* as() const { return static_cast<const T*>(data); }
+  [[nodiscard]] const T* as() const {
+    return static_cast<const T*>(data);
+  }
 
   /// Window (rows, columns) on a range of rows; leading dims are flattened.
   [[nodiscard]] ConstTensorView slice_rows(Rows range) const;
@@ -55,7 +57,9 @@ struct TensorView {
   [[nodiscard]] bool dense() const { return row_stride == columns() || rows() == 1; }
 
   template <typename T>
-  [[nodiscard]] T* as() const { return static_cast<T*>(data); }
+  [[nodiscard]] T* as() const {
+    return static_cast<T*>(data);
+  }
 
   [[nodiscard]] TensorView slice_rows(Rows range) const;
   [[nodiscard]] TensorView slice_columns(Index first, Index count) const;

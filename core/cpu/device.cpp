@@ -2,6 +2,8 @@
 
 #include "core/device.h"
 
+#include <cstring>
+
 #include "core/cpu/families.h"
 #include "core/cpu/pool.h"
 
@@ -27,6 +29,12 @@ class CpuDevice final : public Device {
 
   [[nodiscard]] void* allocate(std::size_t bytes) override { return pool_.allocate(bytes); }
   void release(void* data, std::size_t bytes) noexcept override { pool_.release(data, bytes); }
+  void copy_from_host(Stream&, void* to, const void* from, std::size_t bytes) override {
+    std::memcpy(to, from, bytes);
+  }
+  void copy_to_host(Stream&, void* to, const void* from, std::size_t bytes) override {
+    std::memcpy(to, from, bytes);
+  }
   [[nodiscard]] MemoryStatistics memory() const override { return pool_.statistics(); }
   void reset_peak() override { pool_.reset_peak(); }
 

@@ -18,7 +18,7 @@ void parallel_for(Index count, Index grain, const Body& body) {
     if (count > 0) body(Index{0}, count);
     return;
   }
-#pragma omp parallel num_threads(static_cast<int>(threads))
+#pragma omp parallel num_threads(static_cast <int>(threads))
   {
     const Index t = omp_get_thread_num();
     const Index first = count * t / threads, last = count * (t + 1) / threads;

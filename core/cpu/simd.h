@@ -5,7 +5,8 @@
 /// namespace. All lanes do the same arithmetic in the same order in each of them, so that results
 /// agree to the last bit; only speed differs. Everything here is inlined and lives in that
 /// namespace: an AVX-512 copy of a shared inline function must never reach a CPU without it. For
-/// the same reason a kernel file includes nothing but this header and the one that declares its table.
+/// the same reason a kernel file includes nothing but this header and the one that declares its
+/// table.
 
 #include <immintrin.h>
 
@@ -41,9 +42,16 @@ using U16x16 = Lanes<std::uint16_t>;
 enum class Bf16 : std::uint16_t {};
 
 /// The type in which a kernel computes with values of T: f64 for f64, else f32.
-template <typename T> struct AccumulatorOf { using type = float; };
-template <> struct AccumulatorOf<double> { using type = double; };
-template <typename T> using Accumulator = typename AccumulatorOf<T>::type;
+template <typename T>
+struct AccumulatorOf {
+  using type = float;
+};
+template <>
+struct AccumulatorOf<double> {
+  using type = double;
+};
+template <typename T>
+using Accumulator = typename AccumulatorOf<T>::type;
 
 template <typename A>
 TW_INLINE Lanes<A> broadcast(A value) {
@@ -52,8 +60,16 @@ TW_INLINE Lanes<A> broadcast(A value) {
 
 // ---- load and store: sixteen elements, or the first n with zeros behind them ----
 
-TW_INLINE F32x16 load(const float* p) { F32x16 v; std::memcpy(&v, p, sizeof v); return v; }
-TW_INLINE F64x16 load(const double* p) { F64x16 v; std::memcpy(&v, p, sizeof v); return v; }
+TW_INLINE F32x16 load(const float* p) {
+  F32x16 v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+TW_INLINE F64x16 load(const double* p) {
+  F64x16 v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
 TW_INLINE F32x16 load(const Bf16* p) {
   U16x16 half;
   std::memcpy(&half, p, sizeof half);
@@ -86,7 +102,9 @@ TW_INLINE void store_first(T* p, Lanes<Accumulator<T>> v, std::int64_t n) {
 }
 
 template <typename T>
-TW_INLINE Accumulator<T> load_one(const T* p) { return *p; }
+TW_INLINE Accumulator<T> load_one(const T* p) {
+  return *p;
+}
 TW_INLINE float load_one(const Bf16* p) {
   const std::uint32_t u = static_cast<std::uint32_t>(*p) << 16;
   float value;
@@ -103,7 +121,9 @@ TW_INLINE void for_lanes(std::int64_t count, Body body) {
   if (i < count) body(i, count - i);
 }
 template <typename T>
-TW_INLINE auto load_first(const T* p, std::integral_constant<int, lanes>) { return load(p); }
+TW_INLINE auto load_first(const T* p, std::integral_constant<int, lanes>) {
+  return load(p);
+}
 template <typename T>
 TW_INLINE void store_first(T* p, Lanes<Accumulator<T>> v, std::integral_constant<int, lanes>) {
   store(p, v);
@@ -139,9 +159,13 @@ TW_INLINE F64x16 fma(F64x16 a, F64x16 b, F64x16 c) {
 }
 
 template <typename V>
-TW_INLINE V max(V a, V b) { return a > b ? a : b; }
+TW_INLINE V max(V a, V b) {
+  return a > b ? a : b;
+}
 template <typename V>
-TW_INLINE V min(V a, V b) { return a < b ? a : b; }
+TW_INLINE V min(V a, V b) {
+  return a < b ? a : b;
+}
 
 /// By intrinsics, because the compiler keeps sqrtf scalar for the sake of errno.
 TW_INLINE F32x16 sqrt(F32x16 v) {

@@ -1,7 +1,8 @@
 #pragma once
-/// Causal softmax attention in blocks: no T x T matrix is ever stored. Online softmax after Milakov,
-/// Gimelshein 2018 (arXiv:1805.02867); the tiling and the backward pass that recomputes the
-/// probabilities from the log-sum-exp after Dao 2023, FlashAttention-2 (arXiv:2307.08691), algorithms 1 and 2.
+/// Causal softmax attention in blocks: no T x T matrix is ever stored. Online softmax after
+/// Milakov, Gimelshein 2018 (arXiv:1805.02867); the tiling and the backward pass that recomputes
+/// the probabilities from the log-sum-exp after Dao 2023, FlashAttention-2 (arXiv:2307.08691),
+/// algorithms 1 and 2.
 
 #include "core/ops/check.h"
 
@@ -16,9 +17,10 @@ struct AttentionShape {
   Index head_size = 0;     ///< D
   Index query_length = 0;  ///< T, query rows a sequence
   Index key_length = 0;    ///< keys a sequence; at least query_offset + query_length
-  Index key_rows = 0;      ///< rows from one sequence's keys to the next one's (a cache holds more than it uses)
+  Index key_rows =
+      0;  ///< rows from one sequence's keys to the next one's (a cache holds more than it uses)
   Index query_offset = 0;
-  double scale = 1.0;      ///< factor of q . k, usually 1 / sqrt(D)
+  double scale = 1.0;  ///< factor of q . k, usually 1 / sqrt(D)
 };
 
 /// o(B*T, H*D) = softmax(scale q k^T, causal) v with q(B*T, H*D), k and v(B*key_rows, kv_heads*D);
@@ -26,8 +28,8 @@ struct AttentionShape {
 void attention_forward(Stream&, TensorView o, TensorView stats, ConstTensorView q,
                        ConstTensorView k, ConstTensorView v, const AttentionShape& shape);
 
-/// dq, dk, dv (shapes of q, k, v) from do(B*T, H*D), overwritten. Each dk, dv row sums over the query heads
-/// of its group in their order.
+/// dq, dk, dv (shapes of q, k, v) from do(B*T, H*D), overwritten. Each dk, dv row sums over the
+/// query heads of its group in their order.
 void attention_backward(Stream&, TensorView dq, TensorView dk, TensorView dv, ConstTensorView dout,
                         ConstTensorView q, ConstTensorView k, ConstTensorView v, ConstTensorView o,
                         ConstTensorView stats, const AttentionShape& shape);

@@ -12,8 +12,8 @@ namespace tokenwerk {
 inline void check_matrix(const ConstTensorView& view, std::string_view operation,
                          std::string_view operand, Index rows, Index columns, DType dtype) {
   TW_CHECK_AS(ShapeError, view.data != nullptr, operation, ": ", operand, " is missing");
-  TW_CHECK_AS(ShapeError, view.rows() == rows && view.columns() == columns, operation, ": ", operand,
-              " is ", view.shape.text(), ", wants ", rows, " rows of ", columns);
+  TW_CHECK_AS(ShapeError, view.rows() == rows && view.columns() == columns, operation, ": ",
+              operand, " is ", view.shape.text(), ", wants ", rows, " rows of ", columns);
   TW_CHECK_AS(ShapeError, view.dtype == dtype, operation, ": ", operand, " is ",
               name_of(view.dtype), ", wants ", name_of(dtype));
   TW_CHECK_AS(ShapeError, view.row_stride >= columns || rows <= 1, operation, ": ", operand,

@@ -8,12 +8,12 @@ namespace tokenwerk {
 
 /// Elements of the scalars array, f64 (8): what the optimizer kernels read.
 enum class StepScalar : int {
-  learning_rate,      ///< of this step
-  correction1,        ///< 1 - beta1^step
-  correction2,        ///< 1 - beta2^step
-  gradient_scale,     ///< what gradients are multiplied with: the clip factor
-  gradient_norm,      ///< before clipping
-  finite,             ///< 1, or 0 if the norm is NaN or infinite: then nothing is updated
+  learning_rate,   ///< of this step
+  correction1,     ///< 1 - beta1^step
+  correction2,     ///< 1 - beta2^step
+  gradient_scale,  ///< what gradients are multiplied with: the clip factor
+  gradient_norm,   ///< before clipping
+  finite,          ///< 1, or 0 if the norm is NaN or infinite: then nothing is updated
   count
 };
 inline constexpr Index step_scalar_count = 8;
@@ -27,9 +27,10 @@ struct AdamW {
 
 /// One step of AdamW with decoupled decay: Loshchilov, Hutter 2019 (arXiv:1711.05101), algorithm 2
 /// (with the learning rate as its schedule multiplier times alpha, as PyTorch has it).
-/// All arrays dense with the same count. `master`, m, v and gradient are in accumulation_type(w.dtype);
-/// `master` is empty where w itself is in that type, otherwise w receives the master rounded.
-/// Reads learning_rate, correction1, correction2, gradient_scale and finite of `scalars`.
+/// All arrays dense with the same count. `master`, m, v and gradient are in
+/// accumulation_type(w.dtype); `master` is empty where w itself is in that type, otherwise w
+/// receives the master rounded. Reads learning_rate, correction1, correction2, gradient_scale and
+/// finite of `scalars`.
 void adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
            ConstTensorView gradient, ConstTensorView scalars, const AdamW& options);
 

@@ -1,0 +1,18 @@
+#pragma once
+/// Own kernels of core/cpu/matmul.cpp; the products themselves are oneDNN's.
+
+#include "core/cpu/isa.h"
+#include "core/dtype.h"
+
+namespace tokenwerk::cpu {
+
+struct MatmulKernels {
+  /// sums(columns), f32 or f64, += the rows of dy(rows, columns), eight rows at a time by a tree
+  /// and the eights in order.
+  void (*add_rows)(DType dtype, void* sums, const void* dy, Index rows, Index row_stride,
+                   Index columns);
+};
+
+TW_DECLARE_KERNELS(MatmulKernels, matmul_kernels)
+
+}  // namespace tokenwerk::cpu

@@ -1,0 +1,51 @@
+#pragma once
+/// The differentiable pieces that models are made of.
+
+#include <functional>
+
+#include "core/nn/gradient_sink.h"
+#include "core/nn/saved.h"
+
+namespace tokenwerk {
+
+class KvCache;
+
+enum class Mode { train, evaluate };
+
+/// Where a call runs and which part of the global batch it sees: its rows are whole sequences of
+/// rows_per_sequence tokens each (or a stretch of each one from token_offset on).
+struct Run {
+  Stream& stream;
+  Mode mode = Mode::train;
+  Index rows_per_sequence = 0;
+  Index first_sequence = 0;  ///< global index of the first one
+  Index token_offset = 0;    ///< position of a sequence's first row
+  KvCache* cache = nullptr;  ///< keys and values of earlier tokens, when generating
+};
+
+/// A differentiable y = f(x; w) with hand-written derivatives. Holds no activations: one layer may
+/// serve many micro-batches in flight, each with a Saved of its own.
+///
+/// The caller keeps x alive until backward_input, and x and dy until backward_weight: Saved may
+/// hold windows on them. After backward_input, Saved keeps only what backward_weight reads.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  /// y = f(x; w). In Mode::evaluate nothing is kept.
+  virtual void forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) = 0;
+  /// dx = dy * df/dx, overwriting dx.
+  virtual void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
+                              Saved& saved) = 0;
+  /// Gives the sink dy * df/dw. Apart from backward_input, so that a schedule may delay it; once
+  /// for each backward_input.
+  virtual void backward_weight(Run& run, Saved& saved, GradientSink& sink) = 0;
+  /// Calls visit on each group of parameters, in the canonical order of the model.
+  virtual void for_each_group(const std::function<void(ParameterGroup&)>& visit) = 0;
+  void for_each_parameter(const std::function<void(Parameter&)>& visit) {
+    for_each_group([&](ParameterGroup& group) {
+      for (Parameter& part : group.parts) visit(part);
+    });
+  }
+};
+
+}  // namespace tokenwerk

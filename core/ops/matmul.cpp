@@ -1,0 +1,53 @@
+#include "core/ops/matmul.h"
+
+namespace tokenwerk {
+namespace {
+
+MatmulOps& family(Stream& stream) { return *stream.device().operations().matmul; }
+
+/// A result has the dtype of its operands, or is the f32 in which bf16 products are summed.
+void check_result(const TensorView& y, std::string_view operation, std::string_view operand,
+                  DType dtype) {
+  TW_CHECK_AS(ShapeError, dtype != DType::i32, operation, ": a product of i32");
+  TW_CHECK_AS(ShapeError, y.dtype == dtype || y.dtype == accumulation_type(dtype), operation, ": ",
+              operand, " is ", name_of(y.dtype), ", wants ", name_of(dtype), " or its sums' type");
+  check_matrix(y, operation, operand, y.rows(), y.columns(), y.dtype);
+}
+
+}  // namespace
+
+void matmul(Stream& stream, TensorView y, ConstTensorView x, ConstTensorView w,
+            ConstTensorView bias, Matmul how) {
+  check_result(y, "matmul", "y", x.dtype);
+  check_matrix(x, "matmul", "x", y.rows(), x.columns(), x.dtype);
+  check_matrix(w, "matmul", "w", y.columns(), x.columns(), x.dtype);
+  if (bias) check_vector(bias, "matmul", "bias", y.columns(), x.dtype);
+  family(stream).do_matmul(stream, y, x, w, bias, how);
+}
+
+void matmul_backward_input(Stream& stream, TensorView dx, ConstTensorView dy, ConstTensorView w,
+                           Matmul how) {
+  check_result(dx, "matmul_backward_input", "dx", dy.dtype);
+  check_matrix(dy, "matmul_backward_input", "dy", dx.rows(), dy.columns(), dy.dtype);
+  check_matrix(w, "matmul_backward_input", "w", dy.columns(), dx.columns(), dy.dtype);
+  family(stream).do_matmul_backward_input(stream, dx, dy, w, how);
+}
+
+void matmul_backward_weight(Stream& stream, TensorView dw, ConstTensorView dy, ConstTensorView x,
+                            Matmul how) {
+  TW_CHECK_AS(ShapeError, x.dtype != DType::i32, "matmul_backward_weight: a product of i32");
+  check_matrix(dy, "matmul_backward_weight", "dy", x.rows(), dw.rows(), x.dtype);
+  check_matrix(x, "matmul_backward_weight", "x", x.rows(), dw.columns(), x.dtype);
+  check_matrix(dw, "matmul_backward_weight", "dw", dw.rows(), dw.columns(),
+               accumulation_type(x.dtype));
+  family(stream).do_matmul_backward_weight(stream, dw, dy, x, how);
+}
+
+void bias_backward(Stream& stream, TensorView dbias, ConstTensorView dy, Matmul how) {
+  TW_CHECK_AS(ShapeError, dy.dtype != DType::i32, "bias_backward: dy is i32");
+  check_matrix(dy, "bias_backward", "dy", dy.rows(), dy.columns(), dy.dtype);
+  check_vector(dbias, "bias_backward", "dbias", dy.columns(), accumulation_type(dy.dtype));
+  family(stream).do_bias_backward(stream, dbias, dy, how);
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,40 @@
+#pragma once
+/// From samples of a dataset to a micro-batch on the device.
+
+#include <span>
+#include <vector>
+
+#include "core/data/dataset.h"
+#include "models/pass.h"
+
+namespace tokenwerk {
+
+/// Half-open range of places in the order of samples.
+struct SampleRange {
+  Index first = 0;
+  Index last = 0;
+  [[nodiscard]] Index count() const { return last - first; }
+};
+
+/// The consecutive part of a range that one of `size` ranks works on; parts differ by one sample at
+/// most.
+[[nodiscard]] SampleRange part_of(SampleRange range, Index rank, Index size);
+
+/// Holds the tokens of one micro-batch: a MicroBatch is valid until the next read.
+class BatchReader {
+ public:
+  BatchReader(Device& device, const TokenDataset& dataset, Index micro_batch);
+
+  /// Reads these samples (at most micro_batch); first_sequence is the first one's global index.
+  MicroBatch read(Stream& stream, std::span<const Index> samples, Index first_sequence);
+  /// Seconds spent in `read` since the last call of this.
+  [[nodiscard]] double take_seconds();
+
+ private:
+  const TokenDataset* dataset_;
+  std::vector<std::int32_t> host_tokens_, host_targets_;
+  Tensor tokens_, targets_;
+  double seconds_ = 0.0;
+};
+
+}  // namespace tokenwerk

@@ -1,0 +1,150 @@
+#include "launch/recipe_check.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "launch/recipe_keys.h"
+
+namespace tokenwerk {
+namespace {
+
+/// Runs the checks that relate keys: each speaks only if the keys it relates have no fault yet.
+class Relations {
+ public:
+  Relations(const Recipe& recipe, Index ranks, Faults& faults)
+      : recipe_(recipe), ranks_(ranks), faults_(faults) {}
+
+  void check() {
+    check_model();
+    check_batches();
+    check_learning_rate();
+    check_run();
+  }
+
+ private:
+  void add(std::string_view key, std::string_view what) {
+    faults_.add(recipe_.place_of(key), key, what);
+  }
+
+  void check_model() {
+    const ModelSection& model = recipe_.model;
+    if (!model.preset && !faults_.any_of({"model.preset"})) {
+      if (!model.family) require("model.family", "gpt or llama");
+      if (!model.layers) require("model.layers", "the number of transformer blocks");
+      if (!model.width) require("model.width", "the size of a token's vector");
+      if (!model.heads) require("model.heads", "the number of attention heads");
+    }
+    if (model.width && model.heads && !faults_.any_of({"model.width", "model.heads"}))
+      check_multiple("model.width", *model.width, "model.heads", *model.heads);
+    if (model.heads && model.kv_heads && !faults_.any_of({"model.heads", "model.kv_heads"}))
+      check_divisor("model.kv_heads", *model.kv_heads, "model.heads", *model.heads);
+  }
+
+  void require(std::string_view key, std::string_view what) {
+    if (!faults_.any_of({key})) add(key, fmt::format("is missing: give {}, or model.preset", what));
+  }
+
+  void check_multiple(std::string_view key, Index value, std::string_view of, Index unit) {
+    if (value % unit == 0) return;
+    const Index below = value / unit * unit;
+    const std::string legal = below == 0 ? fmt::format("value is {}", unit)
+                                         : fmt::format("values are {} and {}", below, below + unit);
+    add(key,
+        fmt::format("{} is no multiple of {} = {}; the nearest legal {}", value, of, unit, legal));
+  }
+
+  void check_divisor(std::string_view key, Index value, std::string_view of, Index whole) {
+    if (whole % value == 0) return;
+    // Divisors are dense enough around any value of use for a walk, and 1 divides everything.
+    Index nearest = std::min(value, whole);
+    while (whole % nearest != 0) --nearest;
+    add(key, fmt::format("{} does not divide {} = {}; the nearest legal value below is {}", value,
+                         of, whole, nearest));
+  }
+
+  void check_batches() {
+    const ParallelSection& parallel = recipe_.parallel;
+    if (faults_.any_of({"parallel.data"})) return;
+    const Index data = parallel.data.value_or(ranks_);
+    if (data != ranks_) {
+      add("parallel.data",
+          fmt::format("{} does not use all {} ranks; the nearest legal value is {}", data, ranks_,
+                      ranks_));
+      return;
+    }
+    const TrainingSection& training = recipe_.training;
+    if (faults_.any_of({"training.global_batch", "training.micro_batch"})) return;
+    check_multiple("training.global_batch", training.global_batch,
+                   "training.micro_batch x parallel.data", training.micro_batch * data);
+  }
+
+  void check_learning_rate() {
+    const TrainingSection& training = recipe_.training;
+    const std::optional<double> minimum = training.minimum_learning_rate;
+    if (minimum && *minimum > training.learning_rate &&
+        !faults_.any_of({"training.minimum_learning_rate", "training.learning_rate"})) {
+      add("training.minimum_learning_rate",
+          fmt::format("{} is above training.learning_rate; the nearest legal value is {}", *minimum,
+                      training.learning_rate));
+    }
+    if (faults_.any_of({"training.steps"})) return;
+    const Index warmup = training.warmup_steps.value_or(0);
+    at_most("training.warmup_steps", training.warmup_steps, training.steps, "training.steps");
+    if (!faults_.any_of({"training.warmup_steps"})) {
+      at_most("training.decay_steps", training.decay_steps, training.steps - warmup,
+              "training.steps less training.warmup_steps");
+    }
+    at_most("training.stop_after", training.stop_after, training.steps, "training.steps");
+  }
+
+  void at_most(std::string_view key, std::optional<Index> value, Index most,
+               std::string_view what) {
+    if (!value || *value <= most || faults_.any_of({key})) return;
+    add(key, fmt::format("{} is above {}; the nearest legal value is {}", *value, what, most));
+  }
+
+  void check_run() {
+    const std::string& resume = recipe_.checkpoint.resume;
+    if (recipe_.model.initial && resume != "never" && resume != "latest")
+      add("model.initial",
+          "starts a fresh run, but checkpoint.resume names a checkpoint; give one");
+    const bool validates = recipe_.training.validate_every.value_or(0) > 0;
+    if (validates && !recipe_.data.validation &&
+        !faults_.any_of({"training.validate_every", "data.validation"}))
+      add("training.validate_every", "needs data.validation; without it the only legal value is 0");
+  }
+
+  const Recipe& recipe_;
+  Index ranks_;
+  Faults& faults_;
+};
+
+}  // namespace
+
+void check_values(const Recipe& recipe, Faults& faults) {
+  for (const RecipeKey& key : recipe_keys()) {
+    const std::string path = key.path();
+    if (faults.any_of({path})) continue;
+    const bool missing = is_required(key) && !recipe.origins.contains(path);
+    with_value(key, recipe, [&](const auto& value) {
+      const std::string fault = fault_of(key, value);
+      if (fault.empty()) return;
+      faults.add(recipe.place_of(path), path,
+                 missing ? fmt::format("is missing: {}", key.help) : fault);
+    });
+  }
+}
+
+void check_relations(const Recipe& recipe, Index ranks, Faults& faults) {
+  Relations(recipe, ranks, faults).check();
+}
+
+void validate(const Recipe& recipe, Index ranks) {
+  Faults faults;
+  check_values(recipe, faults);
+  check_relations(recipe, ranks, faults);
+  faults.raise();
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,94 @@
+#include "launch/recipe_keys.h"
+
+namespace tokenwerk {
+namespace {
+
+// A table is read by its columns: the rows keep their own layout.
+// clang-format off
+
+/// The first three entries of a row: section, name and how to find the member they name.
+#define TW_KEY(section, name) \
+  #section, #name, Member(+[](Recipe& recipe) -> decltype(recipe.section.name)& { return recipe.section.name; })
+
+std::vector<RecipeKey> make_table() {
+  using enum Legal;
+  return {
+      // key, legal values, choices, default where the member has none of its own, help
+      {TW_KEY(model, family), choice, {"gpt", "llama"}, "the preset's",
+       "gpt: LayerNorm, GELU, learned positions, biases; llama: RMSNorm, SwiGLU, RoPE"},
+      {TW_KEY(model, preset), choice,
+       {"gpt2-124m", "gpt2-355m", "gpt2-774m", "gpt2-1.5b", "llama2-7b", "llama3-8b", "llama3-70b", "llama3-405b"},
+       "none: then family, layers, width and heads must be given",
+       "a known model, whose sizes hold where no other key of this section is given"},
+      {TW_KEY(model, layers), positive, {}, "the preset's", "transformer blocks"},
+      {TW_KEY(model, width), positive, {}, "the preset's", "size of a token's vector; a multiple of heads"},
+      {TW_KEY(model, heads), positive, {}, "the preset's", "query heads of attention"},
+      {TW_KEY(model, kv_heads), positive, {}, "the preset's or heads",
+       "key and value heads, shared by groups of query heads; divides heads"},
+      {TW_KEY(model, ffn_width), positive, {},
+       "the preset's; gpt: 4 width; llama: 8/3 width rounded up to a multiple of 64",
+       "inner width of the feed-forward layer"},
+      {TW_KEY(model, vocabulary), positive, {}, "the tokenizer's", "number of distinct tokens"},
+      {TW_KEY(model, tied), flag, {}, "the preset's; gpt: true; llama: false",
+       "whether input and output embedding are one matrix"},
+      {TW_KEY(model, norm_epsilon), positive, {}, "the preset's or 1e-5", "added to the variance in norms"},
+      {TW_KEY(model, rope_theta), positive, {}, "the preset's or 10000", "base of the rotary frequencies (llama)"},
+      {TW_KEY(model, initial), text, {}, "none", "a checkpoint folder whose weights a fresh run starts from"},
+
+      {TW_KEY(data, train), text, {}, "", "path prefix of the training tokens, PREFIX.bin and PREFIX.idx"},
+      {TW_KEY(data, validation), text, {}, "none", "path prefix of the validation tokens"},
+      {TW_KEY(data, sequence_length), positive, {}, "", "tokens of a sequence"},
+
+      {TW_KEY(training, steps), positive, {}, "", "optimizer steps of the whole run"},
+      {TW_KEY(training, stop_after), positive, {}, "steps",
+       "step after which to save and end early; the learning rate still follows the whole run"},
+      {TW_KEY(training, global_batch), positive, {}, "", "sequences of a step, over all ranks"},
+      {TW_KEY(training, micro_batch), positive, {}, "",
+       "sequences a rank computes at once; more is faster and takes more memory"},
+      {TW_KEY(training, precision), choice, {"f32", "bf16"}, "",
+       "type of weights and activations; bf16 keeps f32 master weights"},
+      {TW_KEY(training, seed), any_integer, {}, "", "of initial weights and sample order"},
+      {TW_KEY(training, learning_rate), positive, {}, "", "the highest one, after warm-up"},
+      {TW_KEY(training, minimum_learning_rate), not_negative, {}, "learning_rate / 10", "the one at the end of decay"},
+      {TW_KEY(training, warmup_steps), not_negative, {}, "steps / 100", "over which the learning rate rises from 0"},
+      {TW_KEY(training, decay_steps), not_negative, {}, "all after warm-up; wsd: steps / 10",
+       "over which the learning rate falls: right after warm-up, or the last ones with wsd"},
+      {TW_KEY(training, schedule), choice, {"constant", "linear", "cosine", "wsd"}, "",
+       "of the learning rate; wsd is warm-up, stable, decay"},
+      {TW_KEY(training, beta1), below_one, {}, "", "AdamW: decay of the first moment"},
+      {TW_KEY(training, beta2), below_one, {}, "", "AdamW: decay of the second moment"},
+      {TW_KEY(training, epsilon), positive, {}, "", "AdamW: added to the root of the second moment"},
+      {TW_KEY(training, weight_decay), not_negative, {}, "", "AdamW: decoupled decay of matrices"},
+      {TW_KEY(training, clip), not_negative, {}, "", "largest norm of the gradient; 0: no clipping"},
+      {TW_KEY(training, validate_every), not_negative, {}, "250 with data.validation, otherwise 0",
+       "steps between validations; 0: never"},
+      {TW_KEY(training, validate_batches), positive, {}, "", "global batches that one validation reads"},
+
+      {TW_KEY(parallel, data), positive, {}, "all ranks", "data-parallel degree: ranks that share a batch"},
+
+      {TW_KEY(checkpoint, directory), text, {}, "log.directory/checkpoints", "folder of step-00000100 and its like"},
+      {TW_KEY(checkpoint, every), not_negative, {}, "", "steps between checkpoints; 0: only at the end"},
+      {TW_KEY(checkpoint, keep), not_negative, {}, "", "newest checkpoints kept; 0: all"},
+      {TW_KEY(checkpoint, keep_every), not_negative, {}, "",
+       "checkpoints at multiples of it are kept for good; 0: none"},
+      {TW_KEY(checkpoint, resume), text, {}, "",
+       "never, latest (step 0 if there is none) or the path of a checkpoint"},
+
+      {TW_KEY(log, directory), text, {}, "", "of the run: recipe.toml, metrics.jsonl, log.txt, TensorBoard files"},
+      {TW_KEY(log, every), positive, {}, "", "steps between lines on a console that is no terminal"},
+
+      {TW_KEY(device, kind), choice, {"cpu"}, "", "what computes"},
+  };
+}
+
+#undef TW_KEY
+// clang-format on
+
+}  // namespace
+
+const std::vector<RecipeKey>& recipe_keys() {
+  static const std::vector<RecipeKey> table = make_table();
+  return table;
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,52 @@
+#pragma once
+/// What of a training run goes into a checkpoint, and back.
+
+#include <filesystem>
+#include <string>
+
+#include "core/optimizer/adamw_optimizer.h"
+#include "models/model.h"
+#include "parallel/checkpoint/checkpoint.h"
+#include "parallel/comm/communicator.h"
+
+namespace tokenwerk {
+
+/// Where a run stands, beside its arrays; the JSON state of a checkpoint.
+struct TrainingState {
+  Index step = 0;     ///< steps done
+  Index samples = 0;  ///< sequences seen: the place in the order of the data
+  Index tokens = 0;   ///< tokens seen
+  Index seed = 0;
+  std::string precision;  ///< "f32" or "bf16"
+  std::string tokenizer;  ///< path prefix of the data, where the tokenizer lies
+  std::string recipe;     ///< TOML, as resolved
+  ModelConfig model;
+};
+
+[[nodiscard]] std::string to_json(const TrainingState& state);
+/// Throws CheckpointError naming the field that is missing or wrong.
+[[nodiscard]] TrainingState training_state(const CheckpointState& state);
+
+/// The state of a checkpoint (a step's folder, or a directory: its newest), read without its
+/// arrays.
+[[nodiscard]] TrainingState read_training_state(const std::filesystem::path& path);
+
+/// Collective over `data`: writes weights and optimizer state, the rows divided evenly among the
+/// ranks.
+void save_training(Communicator& data, const std::filesystem::path& directory,
+                   const TrainingState& state, const Model& model, const AdamWOptimizer& optimizer);
+
+/// Collective: restores weights and optimizer state from `path` (a folder), or from the newest
+/// sound checkpoint below it. `none` when the directory holds no checkpoint. Throws CheckpointError
+/// for another model or precision.
+[[nodiscard]] std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
+                                                         const std::filesystem::path& path,
+                                                         const std::string& precision, Model& model,
+                                                         AdamWOptimizer& optimizer);
+
+/// Collective: the weights alone, for a fresh run, for generating and evaluating; converts between
+/// precisions. The optimizer, if any, takes them as its master copy.
+void load_weights(Communicator& data, Stream& stream, const std::filesystem::path& path,
+                  Model& model, AdamWOptimizer* optimizer);
+
+}  // namespace tokenwerk

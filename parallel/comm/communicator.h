@@ -1,0 +1,92 @@
+#pragma once
+/// Ranks along one mesh axis, and what they do together.
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "core/tensor.h"
+#include "parallel/mesh.h"
+
+namespace tokenwerk {
+
+/// How the ranks' values become one.
+enum class Reduction { sum, max };
+
+/// The two halves of an `exchange`; an empty view or a rank of -1 leaves a half out.
+struct Exchange {
+  ConstTensorView send;
+  int to = -1;
+  TensorView receive;
+  int from = -1;
+};
+
+/// Collective operations of the ranks along one axis; ranks are counted within the axis.
+///
+/// Stream-ordered: on a stream of `make_stream` a call only queues the work, which then runs beside
+/// compute; on any other stream of the cpu it runs at once on the caller. All ranks of a
+/// communicator make the same calls in the same order, whatever the streams. Buffers belong to the
+/// operation until the stream has passed it. Views are dense; wrong ones throw ShapeError. A
+/// failure of the transport throws CommError, naming operation, axis, size and peer, from the call
+/// or, on an own stream, from the next `synchronize`; the stream is unusable from then on.
+///
+/// A communicator of size 1 works like any other, so that callers never test for it.
+class Communicator {
+ public:
+  Communicator(Axis axis, int rank, int size, Device& device)
+      : axis_(axis), rank_(rank), size_(size), device_(&device) {}
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+  virtual ~Communicator() = default;
+
+  [[nodiscard]] Axis axis() const { return axis_; }
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int size() const { return size_; }
+  [[nodiscard]] Device& device() const { return *device_; }
+
+  /// A stream on which collectives run beside compute, in the order in which they were queued.
+  [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() = 0;
+  /// Moves queued work on where nothing else does; never blocks. Call it between layers.
+  virtual void progress() {}
+
+  /// x = the reduction of all ranks' x, the same bits on every rank and in every run. f32 or f64.
+  void all_reduce(Stream&, TensorView x, Reduction reduction = Reduction::sum);
+  /// y(n) = part `rank` of the sum of all ranks' x(size * n); f32 or f64. x is used as workspace
+  /// and undefined afterwards, except that y may be x's own part.
+  void reduce_scatter(Stream&, TensorView y, TensorView x);
+  /// y(size * n) = all ranks' x(n) in rank order; x may be y's own part.
+  void all_gather(Stream&, TensorView y, ConstTensorView x);
+  /// x = the root's x.
+  void broadcast(Stream&, TensorView x, int root);
+  /// Part j of y(size * n) = part `rank` of rank j's x(size * n).
+  void all_to_all(Stream&, TensorView y, ConstTensorView x);
+  /// Sends to one rank while receiving from one; each send needs its receive on the other side.
+  void exchange(Stream&, const Exchange& exchange);
+  /// Passes once every rank has come here.
+  void barrier(Stream&);
+
+  /// The same for small control data in host memory, at once on the caller. All blocks are as long.
+  void all_gather_bytes(std::span<std::byte> y, std::span<const std::byte> x);
+  void broadcast_bytes(std::span<std::byte> x, int root);
+  void barrier();
+
+ private:
+  virtual void do_all_reduce(Stream&, TensorView x, Reduction reduction) = 0;
+  virtual void do_reduce_scatter(Stream&, TensorView y, TensorView x) = 0;
+  /// Bytes from here on: `bytes` is what one rank contributes.
+  virtual void do_all_gather(Stream&, void* y, const void* x, std::size_t bytes) = 0;
+  virtual void do_broadcast(Stream&, void* x, std::size_t bytes, int root) = 0;
+  virtual void do_all_to_all(Stream&, void* y, const void* x, std::size_t bytes) = 0;
+  virtual void do_exchange(Stream&, const Exchange& exchange) = 0;
+  virtual void do_barrier(Stream&) = 0;
+  /// The stream for control data: runs at once on the caller.
+  [[nodiscard]] Stream& control_stream();
+
+  Axis axis_;
+  int rank_;
+  int size_;
+  Device* device_;
+  std::unique_ptr<Stream> control_stream_;
+};
+
+}  // namespace tokenwerk

@@ -1,0 +1,75 @@
+#include "parallel/comm/control.h"
+
+#include <algorithm>
+
+namespace tokenwerk {
+namespace {
+
+template <typename T>
+std::vector<T> gather(Communicator& comm, const T& mine) {
+  std::vector<T> all(static_cast<std::size_t>(comm.size()));
+  comm.all_gather_bytes(std::as_writable_bytes(std::span(all)),
+                        std::as_bytes(std::span(&mine, std::size_t{1})));
+  return all;
+}
+
+template <typename T>
+T reduce(Communicator& comm, T mine, Reduction reduction) {
+  const std::vector<T> all = gather(comm, mine);
+  T out = all.front();
+  for (std::size_t i = 1; i < all.size(); ++i)
+    out = reduction == Reduction::sum ? out + all[i] : std::max(out, all[i]);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> gather_strings(Communicator& comm, const std::string& mine) {
+  const std::vector<Index> lengths = gather(comm, static_cast<Index>(mine.size()));
+  const auto longest = static_cast<std::size_t>(*std::max_element(lengths.begin(), lengths.end()));
+  std::string padded = mine;
+  padded.resize(longest);
+  std::string all(longest * lengths.size(), '\0');
+  if (longest > 0)
+    comm.all_gather_bytes(std::as_writable_bytes(std::span(all)), std::as_bytes(std::span(padded)));
+  std::vector<std::string> out;
+  for (std::size_t rank = 0; rank < lengths.size(); ++rank)
+    out.push_back(all.substr(rank * longest, static_cast<std::size_t>(lengths[rank])));
+  return out;
+}
+
+std::string broadcast_string(Communicator& comm, const std::string& mine, int root) {
+  auto length = static_cast<Index>(mine.size());
+  comm.broadcast_bytes(std::as_writable_bytes(std::span(&length, std::size_t{1})), root);
+  std::string out = mine;
+  out.resize(static_cast<std::size_t>(length));
+  if (length > 0) comm.broadcast_bytes(std::as_writable_bytes(std::span(out)), root);
+  return out;
+}
+
+double all_reduce(Communicator& comm, double mine, Reduction reduction) {
+  return reduce(comm, mine, reduction);
+}
+
+Index all_reduce(Communicator& comm, Index mine, Reduction reduction) {
+  return reduce(comm, mine, reduction);
+}
+
+std::string gather_faults(Communicator& comm, const std::string& fault) {
+  constexpr int most = 4;
+  const Index count = all_reduce(comm, Index{fault.empty() ? 0 : 1});
+  if (count == 0) return {};
+  const std::vector<std::string> faults = gather_strings(comm, fault);
+  std::string text;
+  int shown = 0;
+  for (std::size_t rank = 0; rank < faults.size(); ++rank) {
+    if (faults[rank].empty() || ++shown > most) continue;
+    text += fmt::format("{}rank {}: {}", text.empty() ? "" : "; ", rank, faults[rank]);
+  }
+  if (shown > most) text += fmt::format("; and {} more", shown - most);
+  return text;
+}
+
+bool all_ok(Communicator& comm, bool mine) { return all_reduce(comm, Index{mine ? 0 : 1}) == 0; }
+
+}  // namespace tokenwerk

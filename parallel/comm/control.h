@@ -1,0 +1,26 @@
+#pragma once
+/// Small things that ranks tell each other outside the flow of tensors: names, faults, figures.
+/// All ranks of the communicator call together; each call runs at once on the caller.
+
+#include <string>
+#include <vector>
+
+#include "parallel/comm/communicator.h"
+
+namespace tokenwerk {
+
+/// Every rank's text, in rank order, on every rank. Texts may differ in length.
+[[nodiscard]] std::vector<std::string> gather_strings(Communicator&, const std::string& mine);
+/// The root's text; `mine` counts on the root only.
+[[nodiscard]] std::string broadcast_string(Communicator&, const std::string& mine, int root = 0);
+/// Sum (in rank order, so the same bits everywhere) or maximum of every rank's figure.
+[[nodiscard]] double all_reduce(Communicator&, double mine, Reduction reduction = Reduction::sum);
+[[nodiscard]] Index all_reduce(Communicator&, Index mine, Reduction reduction = Reduction::sum);
+
+/// Agreement on whether all went well: an empty text on every rank if each rank passed an empty
+/// `fault`, otherwise the faults as "rank 3: no space left; rank 7: ...", the first four of them.
+[[nodiscard]] std::string gather_faults(Communicator&, const std::string& fault);
+/// Whether every rank succeeded.
+[[nodiscard]] bool all_ok(Communicator&, bool mine);
+
+}  // namespace tokenwerk

@@ -1,0 +1,129 @@
+#include "parallel/comm/engine.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "parallel/comm/collectives.h"
+#include "parallel/comm/operation.h"
+
+namespace tokenwerk {
+
+CommEngine::CommEngine(EngineThread thread) {
+  if (thread == EngineThread::on)
+    worker_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
+}
+
+CommEngine::~CommEngine() = default;
+
+bool CommEngine::progress() {
+  if (outstanding_ == 0) return false;
+  const std::unique_lock lock(driver_, std::try_to_lock);
+  if (!lock || halted_) return false;
+  bool moved = false;
+  for (CommQueue* queue : queues_) moved = queue->advance() || moved;
+  return moved;
+}
+
+void CommEngine::serialized(const std::function<void()>& body) {
+  const std::scoped_lock lock(driver_);
+  body();
+}
+
+void CommEngine::drain() {
+  while (outstanding_ > 0 && !halted_)
+    if (!progress()) std::this_thread::yield();
+}
+
+void CommEngine::halt() noexcept {
+  const std::scoped_lock lock(driver_);
+  halted_ = true;
+}
+
+void CommEngine::work(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(submission_);
+      submitted_.wait(lock, stop, [this] { return outstanding_ > 0 && !halted_; });
+    }
+    if (!progress()) std::this_thread::yield();
+  }
+}
+
+CommQueue::CommQueue(CommEngine& engine, Device& device)
+    : engine_(&engine),
+      scratch_(device, DType::f32, Shape{static_cast<Index>(plan_scratch_bytes / sizeof(float))}),
+      exceptions_(std::uncaught_exceptions()) {
+  engine.serialized([this] { engine_->queues_.push_back(this); });
+}
+
+CommQueue::~CommQueue() {
+  if (std::uncaught_exceptions() > exceptions_ && done_ < submitted_) {
+    spdlog::warn("communication stops: an exception ends this rank");
+    engine_->halt();
+  }
+  try {
+    wait(submitted_);
+  } catch (const std::exception& error) {
+    if (!engine_->halted()) spdlog::error("in an ending communication stream: {}", error.what());
+  }
+  engine_->serialized([this] { std::erase(engine_->queues_, this); });
+}
+
+void CommQueue::submit(std::unique_ptr<Operation> operation) {
+  TW_CHECK(operation->scratch_bytes() <= scratch_.bytes(), operation->text(), " wants ",
+           operation->scratch_bytes(), " bytes of scratch, the queue has ", scratch_.bytes());
+  {
+    const std::scoped_lock lock(engine_->submission_);
+    if (failed_) return;
+    waiting_.push_back(std::move(operation));
+    ++submitted_;
+    ++engine_->outstanding_;
+  }
+  engine_->submitted_.notify_one();
+}
+
+void CommQueue::wait(std::uint64_t count) {
+  while (done_ < count) {
+    if (failed_) std::rethrow_exception(error_);
+    TW_CHECK_AS(CommError, !engine_->halted_, "communication has stopped on this rank");
+    if (!engine_->progress()) std::this_thread::yield();
+  }
+  if (failed_) std::rethrow_exception(error_);
+}
+
+bool CommQueue::advance() {
+  if (failed_) return false;
+  if (!current_) {
+    const std::scoped_lock lock(engine_->submission_);
+    if (waiting_.empty()) return false;
+    current_ = std::move(waiting_.front());
+    waiting_.pop_front();
+  }
+  try {
+    const Operation::Progress progress = current_->advance(scratch_.view().as<std::byte>());
+    if (progress != Operation::Progress::done) return progress == Operation::Progress::moved;
+    current_.reset();
+    --engine_->outstanding_;
+    ++done_;
+  } catch (...) {  // handed to the next wait: the driver may be another thread or another queue
+    fail(std::current_exception());
+  }
+  return true;
+}
+
+/// The failed operation stays, since messages of it may still be under way; what waits is dropped.
+void CommQueue::fail(std::exception_ptr error) {
+  const std::scoped_lock lock(engine_->submission_);
+  error_ = std::move(error);
+  engine_->outstanding_ -= static_cast<Index>(waiting_.size()) + 1;
+  waiting_.clear();
+  failed_ = true;
+}
+
+Event CommStream::record() {
+  return Event([queue = &queue_, point = queue_.submitted()] { queue->wait(point); });
+}
+
+}  // namespace tokenwerk

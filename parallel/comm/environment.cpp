@@ -1,0 +1,153 @@
+#include "parallel/comm/environment.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+#include <thread>
+
+#include "parallel/comm/mpi_communicator.h"
+#include "parallel/comm/self_communicator.h"
+
+namespace tokenwerk {
+namespace {
+
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+/// Launchers tell their processes so. `mpirun -n 1` is as good as no launcher.
+bool started_with_others() {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
+    if (const std::string_view size = variable(name); !size.empty()) return size != "1";
+  return !variable("PMIX_RANK").empty() || !variable("PMI_RANK").empty();
+}
+
+/// Tasks of an srun that brings no way to find each other would each train alone, in silence.
+void check_slurm_step() {
+  if (!variable("OMPI_COMM_WORLD_SIZE").empty()) return;
+  const std::string_view tasks = variable("SLURM_STEP_NUM_TASKS");
+  TW_CHECK_AS(CommError, tasks.empty() || tasks == "1", "srun started ", tasks,
+              " tasks that cannot find each other: use srun --mpi=pmix, or mpirun");
+}
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/// A thread of its own pays only where it takes no core from compute. Under a binding launcher the
+/// affinity mask holds this rank's cores alone, otherwise all of the host's.
+EngineThread choose_thread(int local_size) {
+  const std::string_view wish = variable("TOKENWERK_COMM_THREAD");
+  TW_CHECK_AS(ConfigError, wish.empty() || wish == "auto" || wish == "on" || wish == "off",
+              "TOKENWERK_COMM_THREAD is \"", wish, "\": auto, on and off are possible");
+  if (wish == "on") return EngineThread::on;
+  if (wish == "off") return EngineThread::off;
+  const int cores = available_cores();
+  const bool bound = cores < static_cast<int>(std::thread::hardware_concurrency());
+  const int ranks = bound ? 1 : local_size;
+  const int wanted = std::atoi(std::string(variable("OMP_NUM_THREADS")).c_str());
+  const int threads = wanted > 0 ? wanted : cores;
+  return cores >= ranks * (threads + 1) ? EngineThread::on : EngineThread::off;
+}
+
+std::string host_name() {
+  std::array<char, 256> text{};
+  return gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "unknown";
+}
+
+UniqueMpiComm split(MPI_Comm parent, int color, int key) {
+  UniqueMpiComm out;
+  TW_MPI(MPI_Comm_split(parent, color, key, out.receive()), "splitting ranks into groups");
+  return out;
+}
+
+}  // namespace
+
+MpiEnvironment::MpiEnvironment() : host_(host_name()), exceptions_(std::uncaught_exceptions()) {
+  if (!started_with_others()) {
+    check_slurm_step();
+    return;
+  }
+  int provided = MPI_THREAD_SINGLE;
+  TW_MPI(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "starting MPI");
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+  TW_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "asking MPI for the rank");
+  TW_MPI(MPI_Comm_size(MPI_COMM_WORLD, &size_), "asking MPI for the number of ranks");
+  if (size_ == 1) check_slurm_step();
+  UniqueMpiComm host;
+  TW_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL,
+                             host.receive()),
+         "finding the ranks of this host");
+  TW_MPI(MPI_Comm_rank(host.get(), &local_rank_), "asking MPI for the rank on this host");
+  TW_MPI(MPI_Comm_size(host.get(), &local_size_), "asking MPI for the ranks on this host");
+  const bool threads = provided >= MPI_THREAD_SERIALIZED;
+  engine_ = std::make_unique<CommEngine>(threads ? choose_thread(local_size_) : EngineThread::off);
+}
+
+MpiEnvironment::~MpiEnvironment() {
+  if (!engine_) return;
+  if (engine_->halted() || std::uncaught_exceptions() > exceptions_) {
+    std::fprintf(stderr, "rank %d host %s: ended by an exception; aborting all ranks\n", rank_,
+                 host_.c_str());
+    abort_all(4);
+  }
+  engine_.reset();
+  if (const int status = MPI_Finalize(); status != MPI_SUCCESS)
+    spdlog::error("MPI_Finalize failed with status {}", status);
+}
+
+std::string MpiEnvironment::library() const {
+  if (!engine_) return "none";
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  TW_MPI(MPI_Get_library_version(text.data(), &length), "asking MPI for its version");
+  std::string_view version(text.data());
+  return std::string(version.substr(0, version.find('\n')));
+}
+
+std::unique_ptr<Communicator> MpiEnvironment::make_communicator(Device& device, const Mesh& mesh,
+                                                                Axis axis) {
+  TW_CHECK(mesh.ranks() == size_, "a mesh of ", mesh.ranks(), " ranks in a run of ", size_);
+  if (mesh.shape().degree(axis) == 1) return std::make_unique<SelfCommunicator>(axis, device);
+  const std::vector<Index> ranks = mesh.ranks_along(axis, rank_);
+  const int place = static_cast<int>(mesh.position(axis, rank_));
+  UniqueMpiComm comm;
+  engine_->drain();
+  engine_->serialized(
+      [&] { comm = split(MPI_COMM_WORLD, static_cast<int>(ranks.front()), place); });
+  return std::make_unique<MpiCommunicator>(axis, device, *engine_, std::move(comm), place,
+                                           static_cast<int>(ranks.size()));
+}
+
+std::unique_ptr<Communicator> MpiEnvironment::make_world(Device& device) {
+  return make_communicator(device, Mesh({.replicate = size_}, size_), Axis::world);
+}
+
+void MpiEnvironment::progress() {
+  if (engine_) engine_->progress();
+}
+
+bool MpiEnvironment::has_thread() const { return engine_ && engine_->has_thread(); }
+
+void MpiEnvironment::abort_all(int code) noexcept {
+  spdlog::default_logger()->flush();
+  std::fflush(nullptr);
+  if (engine_) {
+    engine_->halt();
+    MPI_Abort(MPI_COMM_WORLD, code);
+  }
+  std::_Exit(code);
+}
+
+}  // namespace tokenwerk

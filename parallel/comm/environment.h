@@ -1,0 +1,61 @@
+#pragma once
+/// The ranks of this run, from start to end of the program.
+
+#include <memory>
+#include <string>
+
+#include "parallel/comm/communicator.h"
+
+namespace tokenwerk {
+
+class CommEngine;
+
+/// Joins the ranks that mpirun or srun started; leaves them when it ends. Exactly one per program,
+/// made first and ended last, on the main thread. A program started alone is one rank and never
+/// touches MPI, whose start-up costs more than many a small run.
+///
+/// Ended by an exception it aborts every rank, since a rank that leaves quietly hangs the others;
+/// `main` catches inside its lifetime, prints, and calls `abort_all` itself.
+class MpiEnvironment {
+ public:
+  /// Throws CommError where MPI cannot start.
+  MpiEnvironment();
+  MpiEnvironment(const MpiEnvironment&) = delete;
+  MpiEnvironment& operator=(const MpiEnvironment&) = delete;
+  ~MpiEnvironment();
+
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] int size() const { return size_; }
+  /// Ranks on this host, and the place of this one among them.
+  [[nodiscard]] int local_rank() const { return local_rank_; }
+  [[nodiscard]] int local_size() const { return local_size_; }
+  [[nodiscard]] const std::string& host() const { return host_; }
+  /// What carries the messages, for reports: "Open MPI v4.1.4, ..." or "none".
+  [[nodiscard]] std::string library() const;
+
+  /// This rank's communicator along `axis`; all ranks of the run call together. It must end before
+  /// the environment. Control data goes over Axis::world on a cpu device.
+  [[nodiscard]] std::unique_ptr<Communicator> make_communicator(Device&, const Mesh&, Axis axis);
+  /// The same over all ranks.
+  [[nodiscard]] std::unique_ptr<Communicator> make_world(Device&);
+
+  /// Moves all asynchronous communication on; never blocks, costs next to nothing when there is
+  /// none.
+  void progress();
+  /// Whether a thread of its own moves communication on (TOKENWERK_COMM_THREAD = auto, on, off).
+  [[nodiscard]] bool has_thread() const;
+
+  /// Ends every rank of the run with this exit code, at once.
+  [[noreturn]] void abort_all(int code) noexcept;
+
+ private:
+  int rank_ = 0;
+  int size_ = 1;
+  int local_rank_ = 0;
+  int local_size_ = 1;
+  std::string host_;
+  int exceptions_;                      ///< under way when this was made
+  std::unique_ptr<CommEngine> engine_;  ///< none where the program was started alone
+};
+
+}  // namespace tokenwerk
