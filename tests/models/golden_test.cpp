@@ -149,7 +149,7 @@ TEST_P(GoldenParity, LogitsMatchPyTorch) {
   const LossHead& head = run.model().head();
   Tensor features(run.device(), DType::f32, Shape{batch.tokens.count(), config.width});
   Tensor logits(run.device(), DType::f32, Shape{batch.tokens.count(), head.padded_vocabulary()});
-  Run r{
+  tokenwerk::Run r{
       .stream = run.stream(), .mode = Mode::evaluate, .rows_per_sequence = config.sequence_length};
   forward_features(r, run.model(), features, batch.tokens);
   head.logits(r, logits, features);
@@ -216,7 +216,7 @@ TEST_P(GoldenParity, Bf16IsAsCloseAsPyTorchs) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, GoldenParity, testing::Values("gpt", "llama", "llama_tied"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& family) { return std::string(family.param); });
 
 }  // namespace
 }  // namespace tokenwerk
