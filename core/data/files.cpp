@@ -47,10 +47,6 @@ void sync_folder_of(const std::string& path) {
 
 }  // namespace
 
-void FileDescriptorTraits::release(Handle file) noexcept {
-  if (::close(file) != 0) spdlog::warn("cannot close a file: {}", std::strerror(errno));
-}
-
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   const FileDescriptor file = open_to_read(path_);
   size_ = size_of_file(file, path_);

@@ -9,17 +9,9 @@
 #include <vector>
 
 #include "core/dtype.h"
-#include "core/unique_handle.h"
+#include "core/file_descriptor.h"
 
 namespace tokenwerk {
-
-/// What a POSIX file descriptor is to UniqueHandle.
-struct FileDescriptorTraits {
-  using Handle = int;
-  static Handle none() { return -1; }
-  static void release(Handle file) noexcept;
-};
-using FileDescriptor = UniqueHandle<FileDescriptorTraits>;
 
 /// A whole file as read-only memory. The file must not shrink while it is mapped (the system
 /// answers with SIGBUS); replacing it by rename is fine.
