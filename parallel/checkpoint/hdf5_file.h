@@ -71,4 +71,7 @@ struct Hdf5Array {
 [[nodiscard]] Hdf5Array read_hdf5_array(const std::filesystem::path& path,
                                         const std::string& dataset);
 
+/// "1.10.8": of the library that runs, not of the header it was built with.
+[[nodiscard]] std::string hdf5_version();
+
 }  // namespace tokenwerk
