@@ -258,4 +258,10 @@ double read_hdf5_attribute(const std::filesystem::path& path, const std::string&
   return value;
 }
 
+std::string hdf5_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  const bool known = H5get_libversion(&major, &minor, &release) >= 0;
+  return known ? fmt::format("{}.{}.{}", major, minor, release) : "unknown";
+}
+
 }  // namespace tokenwerk

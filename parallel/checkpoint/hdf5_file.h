@@ -75,4 +75,7 @@ struct Hdf5Array {
 [[nodiscard]] double read_hdf5_attribute(const std::filesystem::path& path,
                                          const std::string& object, const std::string& name);
 
+/// "1.10.8": of the library that runs, not of the header it was built with.
+[[nodiscard]] std::string hdf5_version();
+
 }  // namespace tokenwerk
