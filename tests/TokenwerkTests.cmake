@@ -12,6 +12,30 @@ function(tokenwerk_tests name label)
   gtest_discover_tests(${name} TEST_PREFIX ${label}. PROPERTIES LABELS ${label} TIMEOUT 300 DISCOVERY_TIMEOUT 60)
 endfunction()
 
+# tokenwerk_mpi_tests(NAME RANKS ... PATTERNS ... LIBRARIES ...) makes one gtest program of all files that
+# match, with tests/support/mpi_main.cpp, and registers it with ctest once per rank count, label dist.
+function(tokenwerk_mpi_tests name)
+  cmake_parse_arguments(ARG "" "" "RANKS;PATTERNS;LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARG_PATTERNS})
+  add_executable(${name} support/mpi_main.cpp ${sources})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} tokenwerk_test_support GTest::gtest tokenwerk_common)
+  foreach(ranks ${ARG_RANKS})
+    tokenwerk_mpi_test(${name}_${ranks}_ranks ${ranks} COMMAND ${name})
+  endforeach()
+endfunction()
+
+# tokenwerk_mpi_test(NAME RANKS COMMAND TARGET ARGUMENTS... ENVIRONMENT A=B...) registers one run under mpirun.
+# More ranks than cores: ranks give way while they wait, and none is bound.
+function(tokenwerk_mpi_test name ranks)
+  cmake_parse_arguments(ARG "" "" "COMMAND;ENVIRONMENT" ${ARGN})
+  list(POP_FRONT ARG_COMMAND target)
+  add_test(NAME dist.${name} COMMAND ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none
+    ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${target}> ${ARG_COMMAND})
+  set(environment OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
+    OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_NUM_THREADS=1 ${ARG_ENVIRONMENT})
+  set_tests_properties(dist.${name} PROPERTIES LABELS dist TIMEOUT 300 PROCESSORS 2 ENVIRONMENT "${environment}")
+endfunction()
+
 include(GoogleTest)
 
 file(GLOB support_sources CONFIGURE_DEPENDS support/*.cpp)
@@ -29,3 +53,16 @@ tokenwerk_tests(data_tests unit PATTERNS core/data/*_test.cpp LIBRARIES tokenwer
 tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*_test.cpp LIBRARIES tokenwerk::parallel)
 tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk::models)
 tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json)
+
+tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel
+  PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp)
+tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES tokenwerk::parallel
+  PATTERNS parallel/comm/communicator_test.cpp parallel/comm/control_test.cpp parallel/comm/engine_test.cpp
+           parallel/data/*_test.cpp)
+tokenwerk_mpi_test(comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=on)
+tokenwerk_mpi_test(abort 3 COMMAND parallel_tests --gtest_also_run_disabled_tests --gtest_filter=*AbortEndsEveryRank)
+set_tests_properties(dist.abort PROPERTIES PASS_REGULAR_EXPRESSION "with errorcode 5")
+tokenwerk_mpi_test(watchdog 2 COMMAND parallel_tests --gtest_also_run_disabled_tests --gtest_filter=*NamesATestThatHangs
+  ENVIRONMENT TOKENWERK_TEST_SECONDS=1)
+set_tests_properties(dist.watchdog PROPERTIES
+  PASS_REGULAR_EXPRESSION "rank 0: test Watchdog.DISABLED_NamesATestThatHangs still runs after 1 s")

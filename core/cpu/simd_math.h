@@ -51,6 +51,24 @@ TW_INLINE F32x16 exp(F32x16 x) {
   return (1.0f + (r + math::exp_tail(r))) * math::power_of_two(half) * math::power_of_two(n - half);
 }
 
+/// e^x within 2 ulp for x <= 0, zero below -87: what a softmax needs, at half the cost.
+TW_INLINE F32x16 exp_of_negative(F32x16 x) {
+  const F32x16 shifted = fma(x, math::constant(math::log2_e), math::constant(math::shift));
+  const F32x16 n = shifted - math::shift;
+  const F32x16 r =
+      fma(n, math::constant(-math::ln2_low), fma(n, math::constant(-math::ln2_high), x));
+  F32x16 p = math::constant(1.38825047e-3f);
+  p = fma(p, r, math::constant(8.36659578e-3f));
+  p = fma(p, r, math::constant(4.16672023e-2f));
+  p = fma(p, r, math::constant(1.66665431e-1f));
+  p = fma(p, r, math::constant(0.5f));
+  p = fma(p, r, math::constant(1.0f));
+  p = fma(p, r, math::constant(1.0f));
+  // The shift's own bits leave n in the low ones, which move into the exponent.
+  const F32x16 value = (F32x16)((U32x16)p + ((U32x16)shifted << 23));
+  return x < -87.0f ? F32x16{} : value;
+}
+
 /// e^x - 1 within 2 ulp for -87 <= x <= 88.
 TW_INLINE F32x16 expm1(F32x16 x) {
   const auto [n, r] = math::reduce(x);
@@ -95,6 +113,7 @@ TW_INLINE F64x16 exp(F64x16 x) {
   for (int i = 0; i < lanes; ++i) x[i] = __builtin_exp(x[i]);
   return x;
 }
+TW_INLINE F64x16 exp_of_negative(F64x16 x) { return exp(x); }
 TW_INLINE F64x16 expm1(F64x16 x) {
   for (int i = 0; i < lanes; ++i) x[i] = __builtin_expm1(x[i]);
   return x;

@@ -15,9 +15,9 @@ enum class Reduction { sum, max };
 
 /// The two halves of an `exchange`; an empty view or a rank of -1 leaves a half out.
 struct Exchange {
-  ConstTensorView send;
+  ConstTensorView send{};
   int to = -1;
-  TensorView receive;
+  TensorView receive{};
   int from = -1;
 };
 

@@ -1,0 +1,61 @@
+#include "parallel/comm/control.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/mpi_test.h"
+
+namespace tokenwerk::test {
+namespace {
+
+TEST(Control, GathersTextsOfDifferentLengths) {
+  World world;
+  const auto text_of = [](int rank) {
+    return rank % 3 == 0
+               ? std::string()
+               : std::string(static_cast<std::size_t>(rank * 1000), 'x') + char('a' + rank);
+  };
+  const std::vector<std::string> all = gather_strings(*world.comm, text_of(world.rank()));
+  EXPECT_EQ(static_cast<int>(all.size()), world.size());
+  for (int rank = 0; rank < world.size(); ++rank)
+    EXPECT_EQ(all[static_cast<std::size_t>(rank)], text_of(rank));
+  EXPECT_EQ(gather_strings(*world.comm, "").back(), "");
+}
+
+TEST(Control, BroadcastsTheRootsText) {
+  World world;
+  for (int root = 0; root < world.size(); ++root) {
+    const std::string mine = world.rank() == root ? std::string(300000, 'y') + "end" : "other";
+    EXPECT_EQ(broadcast_string(*world.comm, mine, root), std::string(300000, 'y') + "end");
+    EXPECT_EQ(broadcast_string(*world.comm, world.rank() == root ? "" : "other", root), "");
+  }
+}
+
+TEST(Control, ReducesFiguresToTheSameBitsEverywhere) {
+  World world;
+  const Index p = world.size();
+  EXPECT_EQ(all_reduce(*world.comm, (Index{1} << 60) / p + world.rank()),
+            (Index{1} << 60) / p * p + p * (p - 1) / 2);
+  EXPECT_EQ(all_reduce(*world.comm, Index{-world.rank()}, Reduction::max), 0);
+  double sum = 0.0;
+  for (int rank = 0; rank < p; ++rank) sum += 0.1 * rank;
+  EXPECT_EQ(all_reduce(*world.comm, 0.1 * world.rank()), sum);
+  EXPECT_EQ(all_reduce(*world.comm, 0.5 * world.rank(), Reduction::max),
+            0.5 * static_cast<double>(p - 1));
+}
+
+TEST(Control, AgreesOnFaultsAndNamesTheirRanks) {
+  World world;
+  EXPECT_EQ(gather_faults(*world.comm, ""), "");
+  EXPECT_TRUE(all_ok(*world.comm, true));
+  const int last = world.size() - 1;
+  EXPECT_EQ(gather_faults(*world.comm, world.rank() == last ? "no space left" : ""),
+            fmt::format("rank {}: no space left", last));
+  EXPECT_EQ(all_ok(*world.comm, world.rank() != last), false);
+  const std::string all = gather_faults(*world.comm, "x");
+  if (world.size() == 8) {
+    EXPECT_EQ(all, "rank 0: x; rank 1: x; rank 2: x; rank 3: x; and 4 more");
+  }
+}
+
+}  // namespace
+}  // namespace tokenwerk::test

@@ -1,0 +1,110 @@
+/// The gtest program of tests under mpirun: rank 0 reports, other ranks only what fails on them,
+/// all ranks leave with one exit code, and a test that hangs is named and ends the run.
+
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "parallel/comm/control.h"
+#include "tests/support/mpi_test.h"
+
+namespace tokenwerk::test {
+namespace {
+
+MpiEnvironment* current_environment = nullptr;
+
+/// Ends the program when one test takes too long; gtest tells it when tests begin and end.
+class Watchdog final : public testing::EmptyTestEventListener {
+ public:
+  Watchdog(int rank, double seconds)
+      : rank_(rank),
+        limit_(seconds),
+        thread_([this](const std::stop_token& stop) { watch(stop); }) {}
+
+  void OnTestStart(const testing::TestInfo& info) override {
+    const std::scoped_lock lock(mutex_);
+    name_ = std::string(info.test_suite_name()) + "." + info.name();
+    end_ = std::chrono::steady_clock::now() +
+           std::chrono::duration_cast<std::chrono::nanoseconds>(limit_);
+  }
+  void OnTestEnd(const testing::TestInfo&) override {
+    const std::scoped_lock lock(mutex_);
+    name_.clear();
+  }
+
+ private:
+  void watch(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; })) {
+      if (stop.stop_requested()) return;
+      if (name_.empty() || std::chrono::steady_clock::now() < end_) continue;
+      std::fprintf(stderr, "rank %d: test %s still runs after %g s: aborted\n", rank_,
+                   name_.c_str(), limit_.count());
+      std::fflush(nullptr);
+      std::_Exit(EXIT_FAILURE);  // mpirun ends the other ranks
+    }
+  }
+
+  int rank_;
+  std::chrono::duration<double> limit_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::string name_;
+  std::chrono::steady_clock::time_point end_;
+  std::jthread thread_;
+};
+
+/// The voice of ranks other than 0: failures only.
+class FailurePrinter final : public testing::EmptyTestEventListener {
+ public:
+  explicit FailurePrinter(int rank) : rank_(rank) {}
+  void OnTestPartResult(const testing::TestPartResult& result) override {
+    if (!result.failed()) return;
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    std::fprintf(stderr, "rank %d: %s.%s\n%s:%d: %s\n", rank_,
+                 test == nullptr ? "?" : test->test_suite_name(),
+                 test == nullptr ? "?" : test->name(),
+                 result.file_name() == nullptr ? "?" : result.file_name(), result.line_number(),
+                 result.summary());
+  }
+
+ private:
+  int rank_;
+};
+
+}  // namespace
+
+MpiEnvironment& environment() { return *current_environment; }
+
+double seconds_per_test() {
+  const char* text = std::getenv("TOKENWERK_TEST_SECONDS");
+  return text == nullptr ? 60.0 : std::atof(text);
+}
+
+}  // namespace tokenwerk::test
+
+int main(int argc, char** argv) {
+  using namespace tokenwerk;
+  testing::InitGoogleTest(&argc, argv);
+  MpiEnvironment environment;
+  test::current_environment = &environment;
+  auto& listeners = testing::UnitTest::GetInstance()->listeners();
+  if (environment.rank() != 0) {
+    delete listeners.Release(listeners.default_result_printer());
+    listeners.Append(std::make_unique<test::FailurePrinter>(environment.rank()).release());
+  }
+  listeners.Append(
+      std::make_unique<test::Watchdog>(environment.rank(), test::seconds_per_test()).release());
+  const int failed = RUN_ALL_TESTS();
+  const auto device = make_device(DeviceKind::cpu);
+  return static_cast<int>(
+      all_reduce(*environment.make_world(*device), Index{failed}, Reduction::max));
+}
