@@ -45,8 +45,9 @@ TW_INLINE F32x16 power_of_two(I32x16 n) { return (F32x16)((n + 127) << 23); }
 
 /// e^x within 1 ulp; zero below -104, infinity above 88.73, NaN for NaN.
 TW_INLINE F32x16 exp(F32x16 x) {
-  const F32x16 above = x < -104.0f ? math::constant(-104.0f) : x;
-  const auto [n, r] = math::reduce(above > 89.0f ? math::constant(89.0f) : above);
+  // The constants come first: max and min then keep a NaN.
+  const F32x16 above = max(math::constant(-104.0f), x);
+  const auto [n, r] = math::reduce(min(math::constant(89.0f), above));
   const I32x16 half = n >> 1;  // two factors: the result may be subnormal
   return (1.0f + (r + math::exp_tail(r))) * math::power_of_two(half) * math::power_of_two(n - half);
 }
@@ -80,7 +81,7 @@ TW_INLINE F32x16 expm1(F32x16 x) {
 TW_INLINE F32x16 tanh(F32x16 x) {
   const U32x16 sign = (U32x16)x & 0x80000000u;
   const F32x16 magnitude = (F32x16)((U32x16)x & 0x7fffffffu);
-  const F32x16 bounded = magnitude > 9.5f ? math::constant(9.5f) : magnitude;  // tanh rounds to 1
+  const F32x16 bounded = min(math::constant(9.5f), magnitude);  // beyond, tanh rounds to 1
   const F32x16 e = expm1(bounded + bounded);
   return (F32x16)((U32x16)(e / (e + 2.0f)) | sign);
 }
