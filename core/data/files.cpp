@@ -47,19 +47,8 @@ void sync_folder_of(const std::string& path) {
 
 }  // namespace
 
-FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept
-    : value_(std::exchange(other.value_, -1)) {}
-
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  std::swap(value_, other.value_);
-  return *this;
-}
-
-FileDescriptor::~FileDescriptor() { close(); }
-
-void FileDescriptor::close() noexcept {
-  if (value_ >= 0) ::close(value_);
-  value_ = -1;
+void FileDescriptorTraits::release(Handle file) noexcept {
+  if (::close(file) != 0) spdlog::warn("cannot close a file: {}", std::strerror(errno));
 }
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
@@ -142,7 +131,7 @@ void AsideFile::publish() {
   if (!buffer_.empty()) finish();
   TW_CHECK_AS(DataError, std::rename(partial_path().c_str(), path_.c_str()) == 0, path_,
               ": cannot rename: ", std::strerror(errno));
-  file_.close();  // held until here: the lock keeps other writers away from the partial file
+  file_.reset();  // held until here: the lock keeps other writers away from the partial file
   sync_folder_of(path_);
 }
 

@@ -250,6 +250,17 @@ std::string hdf5_version() {
   unsigned major = 0, minor = 0, release = 0;
   const bool known = H5get_libversion(&major, &minor, &release) >= 0;
   return known ? fmt::format("{}.{}.{}", major, minor, release) : "unknown";
-}
+
+  double read_hdf5_attribute(const std::filesystem::path& path, const std::string& object,
+                             const std::string& name) {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    const std::string where = fmt::format("{}: {} @{}", path.string(), object, name);
+    const Hid file = owned(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get()), where);
+    const Hid holder = owned(H5Oopen(file.get(), object.c_str(), H5P_DEFAULT), where);
+    const Hid attribute = owned(H5Aopen(holder.get(), name.c_str(), H5P_DEFAULT), where);
+    double value = 0.0;
+    checked(H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &value), where);
+    return value;
+  }
 
 }  // namespace tokenwerk

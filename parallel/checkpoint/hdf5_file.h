@@ -74,4 +74,8 @@ struct Hdf5Array {
 /// "1.10.8": of the library that runs, not of the header it was built with.
 [[nodiscard]] std::string hdf5_version();
 
+/// Reads a numeric scalar attribute of a group or dataset ("/" is the file's root).
+[[nodiscard]] double read_hdf5_attribute(const std::filesystem::path& path,
+                                         const std::string& object, const std::string& name);
+
 }  // namespace tokenwerk
