@@ -42,7 +42,7 @@ TEST(Use, AFreshRunStartsFromGivenWeights) {
   folder.train(1, "first");
   for (const char* precision : {"f32", "bf16"}) {
     folder.train(1, precision,
-                 {"--model.initial", "first/checkpoints", "--training.steps", "2",
+                 {"--model.initial", "first/checkpoints", "--training.stop_after", "2",
                   "--training.precision", precision});
     EXPECT_LT(folder.losses(precision).front(), 0.8 * folder.losses("first").front());
   }
@@ -50,11 +50,11 @@ TEST(Use, AFreshRunStartsFromGivenWeights) {
 
 TEST(Use, TheReportedPeakIsWhatTheProcessGrewBy) {
   const TrainingFolder folder(gpt_model);
-  const CommandResult small = folder.train(1, "small", {"--training.steps", "2"});
-  const CommandResult large = folder.train(
-      1, "large",
-      {"--training.steps", "2", "--model.width", "1024", "--model.heads", "8", "--model.layers",
-       "7", "--checkpoint.every", "0", "--training.stop_after", "2"});
+  const CommandResult small = folder.train(1, "small", {"--training.stop_after", "2"});
+  const CommandResult large =
+      folder.train(1, "large",
+                   {"--model.width", "1024", "--model.heads", "8", "--model.layers", "7",
+                    "--checkpoint.every", "0", "--training.stop_after", "2"});
   const auto peak = folder.steps("large").back()["memory_peak_bytes"].get<double>();
   EXPECT_GE(peak, 1024.0 * 1024 * 1024);
   const auto growth = static_cast<double>(large.peak_rss) - static_cast<double>(small.peak_rss);
