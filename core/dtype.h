@@ -31,28 +31,20 @@ struct BFloat16 {
 
 [[nodiscard]] constexpr std::size_t size_of(DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return 8;
-    case DType::f32:
-      return 4;
-    case DType::bf16:
-      return 2;
-    case DType::i32:
-      return 4;
+    case DType::f64: return 8;
+    case DType::f32: return 4;
+    case DType::bf16: return 2;
+    case DType::i32: return 4;
   }
   return 0;
 }
 
 [[nodiscard]] constexpr std::string_view name_of(DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return "f64";
-    case DType::f32:
-      return "f32";
-    case DType::bf16:
-      return "bf16";
-    case DType::i32:
-      return "i32";
+    case DType::f64: return "f64";
+    case DType::f32: return "f32";
+    case DType::bf16: return "bf16";
+    case DType::i32: return "i32";
   }
   return "?";
 }

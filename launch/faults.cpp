@@ -17,7 +17,8 @@ void Faults::add(const std::string& where, std::string_view key, std::string_vie
 }
 
 bool Faults::any_of(std::initializer_list<std::string_view> keys) const {
-  return std::ranges::any_of(keys, [&](std::string_view key) { return keys_.contains(key); });
+  return std::ranges::any_of(
+      keys, [&](std::string_view key) { return keys_.contains(key) || excused_.contains(key); });
 }
 
 void Faults::raise() const {

@@ -15,18 +15,19 @@ class Faults {
  public:
   /// `where` is a place in a file or a flag; empty if there is none to name.
   void add(const std::string& where, std::string_view key, std::string_view what);
-  /// Keeps checks away from a key although it has no fault of its own: a misspelt one stands for
-  /// it.
-  void excuse(std::string_view key) { keys_.emplace(key); }
+  /// Says that a key is not to be missed: a misspelt one stands for it.
+  void excuse(std::string_view key) { excused_.emplace(key); }
 
   [[nodiscard]] bool empty() const { return lines_.empty(); }
+  [[nodiscard]] bool has(std::string_view key) const { return keys_.contains(key); }
+  /// Whether one of the keys has a fault or is excused.
   [[nodiscard]] bool any_of(std::initializer_list<std::string_view> keys) const;
   /// Throws a ConfigError with one line a fault, in the order of adding; returns if there is none.
   void raise() const;
 
  private:
   std::vector<std::string> lines_;
-  std::set<std::string, std::less<>> keys_;
+  std::set<std::string, std::less<>> keys_, excused_;
 };
 
 }  // namespace tokenwerk

@@ -2,9 +2,8 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "launch/recipe_keys.h"
+#include "launch/recipe_model.h"
 
 namespace tokenwerk {
 namespace {
@@ -35,10 +34,15 @@ class Relations {
       if (!model.width) require("model.width", "the size of a token's vector");
       if (!model.heads) require("model.heads", "the number of attention heads");
     }
-    if (model.width && model.heads && !faults_.any_of({"model.width", "model.heads"}))
-      check_multiple("model.width", *model.width, "model.heads", *model.heads);
-    if (model.heads && model.kv_heads && !faults_.any_of({"model.heads", "model.kv_heads"}))
-      check_divisor("model.kv_heads", *model.kv_heads, "model.heads", *model.heads);
+    if (faults_.any_of({"model.family", "model.preset", "model.layers", "model.width",
+                        "model.heads", "model.kv_heads", "model.ffn_width", "model.vocabulary"}))
+      return;
+    if (model.preset && model.family && *model.family != name_of(preset(*model.preset)->family))
+      add("model.family", fmt::format("{} is not the family of {}; leave one of them out",
+                                      *model.family, *model.preset));
+    // The vocabulary, which may come from the tokenizer, does not have to fit any other size.
+    for (const std::string& fault : faults_of(model_config(recipe_, model.vocabulary.value_or(1))))
+      faults_.add(recipe_.place_of(fault.substr(0, fault.find(' '))), "", fault);
   }
 
   void require(std::string_view key, std::string_view what) {
@@ -52,15 +56,6 @@ class Relations {
                                          : fmt::format("values are {} and {}", below, below + unit);
     add(key,
         fmt::format("{} is no multiple of {} = {}; the nearest legal {}", value, of, unit, legal));
-  }
-
-  void check_divisor(std::string_view key, Index value, std::string_view of, Index whole) {
-    if (whole % value == 0) return;
-    // Divisors are dense enough around any value of use for a walk, and 1 divides everything.
-    Index nearest = std::min(value, whole);
-    while (whole % nearest != 0) --nearest;
-    add(key, fmt::format("{} does not divide {} = {}; the nearest legal value below is {}", value,
-                         of, whole, nearest));
   }
 
   void check_batches() {
@@ -125,11 +120,11 @@ class Relations {
 void check_values(const Recipe& recipe, Faults& faults) {
   for (const RecipeKey& key : recipe_keys()) {
     const std::string path = key.path();
-    if (faults.any_of({path})) continue;
+    if (faults.has(path)) continue;
     const bool missing = is_required(key) && !recipe.origins.contains(path);
     with_value(key, recipe, [&](const auto& value) {
       const std::string fault = fault_of(key, value);
-      if (fault.empty()) return;
+      if (fault.empty() || (missing && faults.any_of({path}))) return;
       faults.add(recipe.place_of(path), path,
                  missing ? fmt::format("is missing: {}", key.help) : fault);
     });

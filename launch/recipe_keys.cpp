@@ -1,7 +1,14 @@
 #include "launch/recipe_keys.h"
 
+#include "models/config.h"
+
 namespace tokenwerk {
 namespace {
+
+std::vector<std::string_view> preset_choices() {
+  static const std::vector<std::string> names = preset_names();
+  return {names.begin(), names.end()};
+}
 
 // A table is read by its columns: the rows keep their own layout.
 // clang-format off
@@ -17,7 +24,7 @@ std::vector<RecipeKey> make_table() {
       {TW_KEY(model, family), choice, {"gpt", "llama"}, "the preset's",
        "gpt: LayerNorm, GELU, learned positions, biases; llama: RMSNorm, SwiGLU, RoPE"},
       {TW_KEY(model, preset), choice,
-       {"gpt2-124m", "gpt2-355m", "gpt2-774m", "gpt2-1.5b", "llama2-7b", "llama3-8b", "llama3-70b", "llama3-405b"},
+       preset_choices(),
        "none: then family, layers, width and heads must be given",
        "a known model, whose sizes hold where no other key of this section is given"},
       {TW_KEY(model, layers), positive, {}, "the preset's", "transformer blocks"},

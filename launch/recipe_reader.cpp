@@ -7,9 +7,8 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
-#include "core/error.h"
 #include "launch/recipe_check.h"
 #include "launch/recipe_keys.h"
 
@@ -81,9 +80,14 @@ class Reader {
       for (const auto& [section, node] : table) read_section(section, node);
     } catch (const toml::parse_error& error) {
       faults_.add(place(error.source()), "", error.description());
-      // What follows the fault was not seen, so that nothing can be said to be missing.
-      for (const RecipeKey& key : recipe_keys()) faults_.excuse(key.path());
+      excuse_all();
     }
+  }
+
+  /// Stands for read_file where the system cannot give its text, for this reason.
+  void refuse_file(int error_number) {
+    faults_.add(recipe_.file, "", fmt::format("cannot be read: {}", std::strerror(error_number)));
+    excuse_all();
   }
 
   void read_flag(const RecipeFlag& flag) {
@@ -111,6 +115,11 @@ class Reader {
   /// "run.toml:12:3"
   [[nodiscard]] std::string place(const toml::source_region& source) const {
     return fmt::format("{}:{}:{}", recipe_.file, source.begin.line, source.begin.column);
+  }
+
+  /// Of a file that was not read to its end, nothing can be said to be missing.
+  void excuse_all() {
+    for (const RecipeKey& key : recipe_keys()) faults_.excuse(key.path());
   }
 
   void read_section(const toml::key& section, const toml::node& node) {
@@ -174,15 +183,16 @@ Recipe read_recipe_text(const std::string& text, const std::string& name,
 
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<RecipeFlag>& flags,
                    Index ranks) {
+  Reader reader(file.string());
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(file, error);
   std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  // A folder opens but cannot be read, and an empty file leaves nothing to copy: ask for both.
-  const bool empty = stream.is_open() && stream.peek() == std::ifstream::traits_type::eof();
-  if (!empty) text << stream.rdbuf();
-  TW_CHECK_AS(ConfigError,
-              stream.is_open() && !stream.bad() && !std::filesystem::is_directory(file),
-              file.string(), ": cannot be read: ", std::strerror(errno == 0 ? EISDIR : errno));
-  return read_recipe_text(text.str(), file.string(), flags, ranks);
+  if (folder || !stream)
+    reader.refuse_file(folder ? EISDIR : errno);
+  else
+    reader.read_file({std::istreambuf_iterator<char>(stream), {}});
+  for (const RecipeFlag& flag : flags) reader.read_flag(flag);
+  return reader.finish(ranks);
 }
 
 }  // namespace tokenwerk

@@ -2,10 +2,13 @@
 /// The training run behind `tokenwerk train`.
 
 #include "launch/recipe.h"
+#include "parallel/comm/environment.h"
 
 namespace tokenwerk {
 
 /// Trains as the recipe says and returns the exit code of an orderly end (launch/exit_code.h).
-[[nodiscard]] int run_training(const Recipe& recipe);
+/// Every rank calls together. Throws StoppedByPolicy when the loss or the gradient is no finite
+/// number.
+[[nodiscard]] int run_training(MpiEnvironment& environment, const Recipe& recipe);
 
 }  // namespace tokenwerk

@@ -2,13 +2,10 @@
 
 #include "core/device.h"
 
-#include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <mutex>
-#include <new>
 
 #include "core/cpu/families.h"
+#include "core/cpu/pool.h"
 
 namespace tokenwerk {
 namespace {
@@ -30,37 +27,19 @@ class CpuDevice final : public Device {
   }
   [[nodiscard]] const Operations& operations() const override { return operations_; }
 
-  [[nodiscard]] void* allocate(std::size_t bytes) override {
-    void* data = std::aligned_alloc(64, bytes == 0 ? 64 : (bytes + 63) / 64 * 64);
-    const std::scoped_lock lock(mutex_);
-    TW_CHECK_AS(DeviceError, data != nullptr, "out of memory: ", bytes, " bytes wanted, ",
-                statistics_.current, " in use");
-    statistics_.current += bytes;
-    statistics_.peak = std::max(statistics_.peak, statistics_.current);
-    ++statistics_.allocations;
-    return data;
-  }
-  void release(void* data, std::size_t bytes) noexcept override {
-    std::free(data);
-    const std::scoped_lock lock(mutex_);
-    statistics_.current -= bytes;
-  }
+  [[nodiscard]] void* allocate(std::size_t bytes) override { return pool_.allocate(bytes); }
+  void release(void* data, std::size_t bytes) noexcept override { pool_.release(data, bytes); }
   void copy_from_host(Stream&, void* to, const void* from, std::size_t bytes) override {
     std::memcpy(to, from, bytes);
   }
   void copy_to_host(Stream&, void* to, const void* from, std::size_t bytes) override {
     std::memcpy(to, from, bytes);
   }
-  [[nodiscard]] MemoryStatistics memory() const override {
-    const std::scoped_lock lock(mutex_);
-    return statistics_;
-  }
-  void reset_peak() override {
-    const std::scoped_lock lock(mutex_);
-    statistics_.peak = statistics_.current;
-  }
+  [[nodiscard]] MemoryStatistics memory() const override { return pool_.statistics(); }
+  void reset_peak() override { pool_.reset_peak(); }
 
  private:
+  cpu::Pool pool_;  // first: the families may hold memory
   std::unique_ptr<MatmulOps> matmul_ = cpu::make_matmul_ops();
   std::unique_ptr<NormOps> norm_ = cpu::make_norm_ops();
   std::unique_ptr<ActivationOps> activation_ = cpu::make_activation_ops();
@@ -74,8 +53,6 @@ class CpuDevice final : public Device {
   Operations operations_{matmul_.get(),    norm_.get(),      activation_.get(), rope_.get(),
                          embedding_.get(), attention_.get(), loss_.get(),       elementwise_.get(),
                          optimizer_.get(), random_.get()};
-  mutable std::mutex mutex_;
-  MemoryStatistics statistics_;
 };
 
 }  // namespace

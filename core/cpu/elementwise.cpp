@@ -39,12 +39,8 @@ class CpuElementwiseOps final : public ElementwiseOps {
     for_runs(y.dense(), y.rows(), y.columns(), [&](Index r, Index c, Index n) {
       void* p = at(y, r, c);
       switch (y.dtype) {
-        case DType::f64:
-          std::fill_n(static_cast<double*>(p), n, value);
-          break;
-        case DType::f32:
-          std::fill_n(static_cast<float*>(p), n, static_cast<float>(value));
-          break;
+        case DType::f64: std::fill_n(static_cast<double*>(p), n, value); break;
+        case DType::f32: std::fill_n(static_cast<float*>(p), n, static_cast<float>(value)); break;
         case DType::bf16:
           std::fill_n(static_cast<BFloat16*>(p), n, BFloat16(static_cast<float>(value)));
           break;

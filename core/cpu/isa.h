@@ -32,12 +32,9 @@ enum class Isa { scalar, avx2, avx512 };
   }                                                         \
   [[nodiscard]] inline const Table& name(Isa set = isa()) { \
     switch (set) {                                          \
-      case Isa::scalar:                                     \
-        return scalar::name;                                \
-      case Isa::avx2:                                       \
-        return avx2::name;                                  \
-      case Isa::avx512:                                     \
-        return avx512::name;                                \
+      case Isa::scalar: return scalar::name;                \
+      case Isa::avx2: return avx2::name;                    \
+      case Isa::avx512: return avx512::name;                \
     }                                                       \
     return scalar::name;                                    \
   }

@@ -29,12 +29,9 @@ class CpuRandomOps final : public RandomOps {
       const auto index = static_cast<std::uint64_t>((fill.row_offset + r) * fill.global_columns +
                                                     fill.column_offset + c);
       switch (x.dtype) {
-        case DType::f64:
-          return fill_run(x.as<double>() + r * x.row_stride + c, n, index, fill);
-        case DType::bf16:
-          return fill_run(x.as<BFloat16>() + r * x.row_stride + c, n, index, fill);
-        default:
-          return fill_run(x.as<float>() + r * x.row_stride + c, n, index, fill);
+        case DType::f64: return fill_run(x.as<double>() + r * x.row_stride + c, n, index, fill);
+        case DType::bf16: return fill_run(x.as<BFloat16>() + r * x.row_stride + c, n, index, fill);
+        default: return fill_run(x.as<float>() + r * x.row_stride + c, n, index, fill);
       }
     });
   }

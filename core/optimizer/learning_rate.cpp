@@ -27,10 +27,8 @@ double learning_rate_at(const LearningRate& rate, Index step) {
   }
   const Index end = rate.decay_steps > 0 ? rate.decay_steps : rate.total_steps;
   switch (rate.schedule) {
-    case DecaySchedule::constant:
-      return rate.peak;
-    case DecaySchedule::linear:
-      return between(rate, progress(step, rate.warmup_steps, end));
+    case DecaySchedule::constant: return rate.peak;
+    case DecaySchedule::linear: return between(rate, progress(step, rate.warmup_steps, end));
     case DecaySchedule::cosine: {
       const double way = progress(step, rate.warmup_steps, end);
       return between(rate, 0.5 - 0.5 * std::cos(std::numbers::pi * way));

@@ -22,14 +22,10 @@ struct TestDevice {
 /// Distance from 1 to the next number of the dtype.
 [[nodiscard]] inline double epsilon_of(DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return 0x1p-52;
-    case DType::f32:
-      return 0x1p-23;
-    case DType::bf16:
-      return 0x1p-7;
-    case DType::i32:
-      return 0.0;
+    case DType::f64: return 0x1p-52;
+    case DType::f32: return 0x1p-23;
+    case DType::bf16: return 0x1p-7;
+    case DType::i32: return 0.0;
   }
   return 0.0;
 }
@@ -37,14 +33,10 @@ struct TestDevice {
 [[nodiscard]] inline double element(const ConstTensorView& view, Index row, Index column) {
   const Index i = row * view.row_stride + column;
   switch (view.dtype) {
-    case DType::f64:
-      return view.as<double>()[i];
-    case DType::f32:
-      return view.as<float>()[i];
-    case DType::bf16:
-      return static_cast<float>(view.as<BFloat16>()[i]);
-    case DType::i32:
-      return view.as<std::int32_t>()[i];
+    case DType::f64: return view.as<double>()[i];
+    case DType::f32: return view.as<float>()[i];
+    case DType::bf16: return static_cast<float>(view.as<BFloat16>()[i]);
+    case DType::i32: return view.as<std::int32_t>()[i];
   }
   return 0.0;
 }
@@ -53,18 +45,10 @@ struct TestDevice {
 inline void set_element(const TensorView& view, Index row, Index column, double value) {
   const Index i = row * view.row_stride + column;
   switch (view.dtype) {
-    case DType::f64:
-      view.as<double>()[i] = value;
-      break;
-    case DType::f32:
-      view.as<float>()[i] = static_cast<float>(value);
-      break;
-    case DType::bf16:
-      view.as<BFloat16>()[i] = BFloat16(static_cast<float>(value));
-      break;
-    case DType::i32:
-      view.as<std::int32_t>()[i] = static_cast<std::int32_t>(value);
-      break;
+    case DType::f64: view.as<double>()[i] = value; break;
+    case DType::f32: view.as<float>()[i] = static_cast<float>(value); break;
+    case DType::bf16: view.as<BFloat16>()[i] = BFloat16(static_cast<float>(value)); break;
+    case DType::i32: view.as<std::int32_t>()[i] = static_cast<std::int32_t>(value); break;
   }
 }
 

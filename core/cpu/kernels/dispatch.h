@@ -11,12 +11,9 @@ namespace tokenwerk::cpu::TW_ISA {
 template <typename Body>
 TW_INLINE auto for_type(DType dtype, Body body) {
   switch (dtype) {
-    case DType::f64:
-      return body(double{});
-    case DType::bf16:
-      return body(Bf16{});
-    default:
-      return body(float{});
+    case DType::f64: return body(double{});
+    case DType::bf16: return body(Bf16{});
+    default: return body(float{});
   }
 }
 

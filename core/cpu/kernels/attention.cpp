@@ -1,0 +1,256 @@
+#include "core/cpu/kernels/attention.h"
+
+#include "core/cpu/kernels/attention_blocks.h"
+#include "core/cpu/kernels/dispatch.h"
+
+namespace tokenwerk::cpu::TW_ISA {
+namespace {
+
+/// Running maximum and sum of the softmax of a block of queries, and the factor that the last step
+/// put on what was summed before.
+template <typename A>
+struct OnlineSoftmax {
+  A maximum[block];
+  A sum[block];
+  A factor[block];
+
+  void start() {
+    for (Index i = 0; i < block; ++i) {
+      maximum[i] = -__builtin_inff();
+      sum[i] = 0;
+    }
+  }
+
+  /// scores(keys, queries) become probabilities that still lack the division by the sum.
+  void step(const CausalBlock& at, A* scores) {
+    for (Index lane = 0; lane < at.queries; lane += lanes) {
+      const Index rows = at.rows_seen(lane + lanes);
+      const Lanes<A> before = load(maximum + lane);
+      const Lanes<A> top = max_of_rows(at, scores, lane, rows, before);
+      const Lanes<A> scaled = exp_of_negative(before - top);
+      Lanes<A> total{};
+      for (Index j = 0; j < rows; ++j) {
+        A* p = scores + j * block + lane;
+        const Lanes<A> probability = exp_of_negative(load(p) - top);
+        store(p, probability);
+        total += probability;
+      }
+      store(maximum + lane, top);
+      store(factor + lane, scaled);
+      store(sum + lane, load(sum + lane) * scaled + total);
+    }
+  }
+
+ private:
+  /// Also hides what lies behind the diagonal.
+  static Lanes<A> max_of_rows(const CausalBlock& at, A* scores, Index lane, Index rows,
+                              Lanes<A> top) {
+    const Index open = at.rows_seen(lane + 1);  // rows that every lane sees
+    Lanes<A> tops[4] = {top, top, top, top};    // four chains hide the latency
+    Index j = 0;
+    for (; j + 4 <= open; j += 4)
+      for (Index k = 0; k < 4; ++k) tops[k] = max(tops[k], load(scores + (j + k) * block + lane));
+    for (; j < rows; ++j) {
+      A* p = scores + j * block + lane;
+      if (j >= open) store(p, hide<A>(load(p), at.hidden(j, lane), -__builtin_inff()));
+      tops[0] = max(tops[0], load(p));
+    }
+    return max(max(tops[0], tops[1]), max(tops[2], tops[3]));
+  }
+};
+
+/// sums(queries, width) = factor * sums + probabilities^T values.
+template <typename A>
+void add_values(const CausalBlock& at, A* sums, Index width, const A* factor,
+                const A* probabilities, const A* values) {
+  const Start start = at.key == 0 ? Start::zero : Start::result;
+  for (Index i = 0; start == Start::result && i < at.queries; ++i) {
+    for (Index c = 0; c < width; c += lanes)
+      store(sums + i * width + c, load(sums + i * width + c) * broadcast(factor[i]));
+  }
+  const Index step = at.whole() ? at.queries : lanes;
+  for (Index i = 0; i < at.queries; i += step) {
+    multiply<A>(sums + i * width, width, smaller(step, at.queries - i), width,
+                {probabilities + i, 1, block}, values, width, at.rows_seen(i + step), start);
+  }
+}
+
+/// One block of queries of one head.
+template <typename T, typename A = Accumulator<T>>
+void forward_block(const AttentionTask& task, Index head, Index first, Index queries, const A* keys,
+                   const A* values, Scratch<A> scratch) {
+  const Index width = padded_head_size(task.head_size), column = head * task.head_size;
+  A* q = scratch.take(block * width);
+  A* sums = scratch.take(block * width);
+  A* scores = scratch.take(block * block);
+  pack(sums, width, row_of<T>(task.q, first, column), task.q.stride, queries, task.head_size,
+       static_cast<A>(task.scale));
+  transpose(q, sums, width, queries, task.head_size);
+
+  OnlineSoftmax<A> softmax;
+  softmax.start();
+  const Index position = task.query_offset + first;
+  const Index seen = position + queries;
+  for (Index key = 0; key < seen; key += block) {
+    const CausalBlock at{position, key, queries, smaller(block, seen - key)};
+    multiply_seen(at, scores, keys + key * width, width, q, task.head_size);
+    softmax.step(at, scores);
+    add_values(at, sums, width, softmax.factor, scores, values + key * width);
+  }
+  unpack(row_of<T>(task.o, first, column), task.o.stride, sums, width, queries, task.head_size,
+         [&](Index i) { return A{1} / softmax.sum[i]; });
+  A* stats = static_cast<A*>(task.stats) + head * task.query_length + first;
+  for_lanes(queries, [&](Index i, auto n) {
+    store_first(stats + i, load(softmax.maximum + i) + log(load(softmax.sum + i)), n);
+  });
+}
+
+template <typename T, typename A = Accumulator<T>>
+void forward_typed(const AttentionTask& task, Index first, Index last) {
+  const Index width = padded_head_size(task.head_size), seen = task.query_offset + last;
+  Scratch<A> scratch{static_cast<A*>(task.scratch)};
+  A* keys = scratch.take(seen * width);
+  A* values = scratch.take(seen * width);
+  pack(keys, width, row_of<T>(task.k, 0, 0), task.k.stride, seen, task.head_size, A{1});
+  pack(values, width, row_of<T>(task.v, 0, 0), task.v.stride, seen, task.head_size, A{1});
+  for (Index head = 0; head < task.group; ++head) {
+    for (Index i = first; i < last; i += block)
+      forward_block<T>(task, head, i, smaller(block, last - i), keys, values, scratch);
+  }
+}
+
+/// Scratch of one call of backward. Keys, values and their gradients stay for all query heads, in
+/// whose order the gradients are summed; the rest belongs to one block of queries.
+template <typename A>
+struct BackwardScratch {
+  BackwardScratch(Scratch<A> from, Index width, Index keys_seen)
+      : keys(from.take(keys_seen * width)),
+        values(from.take(keys_seen * width)),
+        dkeys(from.take(keys_seen * width)),
+        dvalues(from.take(keys_seen * width)),
+        q(from.take(block * width)),
+        q_transposed(from.take(block * width)),
+        dout(from.take(block * width)),
+        dout_transposed(from.take(block * width)),
+        dq(from.take(block * width)),
+        probabilities(from.take(block * block)),
+        dscores(from.take(block * block)) {}
+  A *keys, *values, *dkeys, *dvalues;
+  A *q, *q_transposed, *dout, *dout_transposed, *dq;
+  A *probabilities, *dscores;
+  A stats[block] = {};
+  A delta[block] = {};  ///< sum over a row of dout * o
+};
+
+/// Turns scores into probabilities, and the products dout . v in dscores into the gradient of the
+/// scores: p * (dout . v - delta).
+template <typename A>
+void differentiate(const CausalBlock& at, BackwardScratch<A>& s) {
+  for (Index j = 0; j < at.keys; ++j) {
+    for (Index lane = at.first_lane(j / lanes * lanes); lane < at.queries; lane += lanes) {
+      A* p = s.probabilities + j * block + lane;
+      A* ds = s.dscores + j * block + lane;
+      Lanes<A> probability = exp_of_negative(load(p) - load(s.stats + lane));
+      const Index hidden = at.hidden(j, lane);
+      if (hidden > 0) probability = hide<A>(probability, hidden, A{});
+      store(p, probability);
+      store(ds, probability * (load(ds) - load(s.delta + lane)));
+    }
+  }
+}
+
+/// dv += p^T dout, dk += ds^T q, dq += ds k for one block.
+template <typename A>
+void add_gradients(const CausalBlock& at, Index width, BackwardScratch<A>& s) {
+  const Index row_step = at.whole() ? at.keys : lanes;
+  for (Index j = 0; j < at.keys; j += row_step) {
+    const Index lane = at.first_lane(j), rows = smaller(row_step, at.keys - j);
+    const Index from = (at.key + j) * width;
+    multiply<A>(s.dvalues + from, width, rows, width,
+                {s.probabilities + j * block + lane, block, 1}, s.dout + lane * width, width,
+                at.queries - lane, Start::result);
+    multiply<A>(s.dkeys + from, width, rows, width, {s.dscores + j * block + lane, block, 1},
+                s.q + lane * width, width, at.queries - lane, Start::result);
+  }
+  const Index step = at.whole() ? at.queries : lanes;
+  for (Index i = 0; i < at.queries; i += step) {
+    multiply<A>(s.dq + i * width, width, smaller(step, at.queries - i), width,
+                {s.dscores + i, 1, block}, s.keys + at.key * width, width, at.rows_seen(i + step),
+                at.key == 0 ? Start::zero : Start::result);
+  }
+}
+
+/// Packs a block of queries of one head with their output's gradient.
+template <typename T, typename A = Accumulator<T>>
+void load_block(const AttentionTask& task, Index head, Index first, Index queries,
+                BackwardScratch<A>& s) {
+  const Index size = task.head_size, width = padded_head_size(size), column = head * size;
+  pack(s.q, width, row_of<T>(task.q, first, column), task.q.stride, queries, size,
+       static_cast<A>(task.scale));
+  pack(s.dout, width, row_of<T>(task.dout, first, column), task.dout.stride, queries, size, A{1});
+  transpose(s.q_transposed, s.q, width, queries, size);
+  transpose(s.dout_transposed, s.dout, width, queries, size);
+  const A* stats = static_cast<const A*>(task.stats_read) + head * task.query_length + first;
+  for (Index i = 0; i < queries; ++i) {
+    const T* o = row_of<T>(task.o_read, first + i, column);
+    Lanes<A> products{};
+    for_lanes(size, [&](Index c, auto n) {
+      products += load(s.dout + i * width + c) * load_first(o + c, n);
+    });
+    s.delta[i] = sum_of(products);
+    s.stats[i] = stats[i];
+  }
+}
+
+/// dk or dv from its sums; rows that no query sees become zero.
+template <typename T, typename A = Accumulator<T>>
+void store_key_gradients(const AttentionTask& task, const AttentionRows& out, const A* sums,
+                         Index seen) {
+  const Index width = padded_head_size(task.head_size);
+  unpack(row_of<T>(out, 0, 0), out.stride, sums, width, seen, task.head_size,
+         [](Index) { return A{1}; });
+  for (Index r = seen; r < task.key_rows; ++r)
+    __builtin_memset(row_of<T>(out, r, 0), 0, static_cast<std::size_t>(task.head_size) * sizeof(T));
+}
+
+template <typename T, typename A = Accumulator<T>>
+void backward_typed(const AttentionTask& task) {
+  const Index size = task.head_size, width = padded_head_size(size);
+  const Index seen = task.query_offset + task.query_length;
+  BackwardScratch<A> s(Scratch<A>{static_cast<A*>(task.scratch)}, width, seen);
+  pack(s.keys, width, row_of<T>(task.k, 0, 0), task.k.stride, seen, size, A{1});
+  pack(s.values, width, row_of<T>(task.v, 0, 0), task.v.stride, seen, size, A{1});
+  for (Index i = 0; i < 2 * seen * width; ++i) s.dkeys[i] = A{};  // and dvalues, which follow
+  for (Index head = 0; head < task.group; ++head) {
+    for (Index first = 0; first < task.query_length; first += block) {
+      const Index queries = smaller(block, task.query_length - first);
+      load_block<T>(task, head, first, queries, s);
+      const Index position = task.query_offset + first;
+      for (Index key = 0; key < position + queries; key += block) {
+        const CausalBlock at{position, key, queries, smaller(block, position + queries - key)};
+        multiply_seen(at, s.probabilities, s.keys + key * width, width, s.q_transposed, size);
+        multiply_seen(at, s.dscores, s.values + key * width, width, s.dout_transposed, size);
+        differentiate(at, s);
+        add_gradients(at, width, s);
+      }
+      unpack(row_of<T>(task.dq, first, head * size), task.dq.stride, s.dq, width, queries, size,
+             [&](Index) { return task.scale; });
+    }
+  }
+  store_key_gradients<T>(task, task.dk, s.dkeys, seen);
+  store_key_gradients<T>(task, task.dv, s.dvalues, seen);
+}
+
+void forward(const AttentionTask& task, Index first, Index last) {
+  for_type(task.dtype, [&]<typename T>(T) { forward_typed<T>(task, first, last); });
+}
+void backward(const AttentionTask& task) {
+  for_type(task.dtype, [&]<typename T>(T) { backward_typed<T>(task); });
+}
+
+}  // namespace
+
+extern const AttentionKernels attention_kernels;
+const AttentionKernels attention_kernels = {forward, backward};
+
+}  // namespace tokenwerk::cpu::TW_ISA

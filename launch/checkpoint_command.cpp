@@ -1,0 +1,77 @@
+#include "launch/checkpoint_command.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "parallel/checkpoint/checkpoint.h"
+
+namespace tokenwerk {
+namespace {
+
+constexpr int damaged = 3;  // DESIGN's exit code for wrong or damaged data
+
+void print_state(const std::string& state_json) {
+  const auto state = nlohmann::ordered_json::parse(state_json);
+  for (const auto& [key, value] : state.items()) {
+    std::string text = value.dump();  // a recipe is long: its beginning says which it is
+    if (text.size() > 100) text = text.substr(0, 97) + "...";
+    fmt::print("  {:<12} {}\n", key, text);
+  }
+}
+
+void print_arrays(const std::vector<ArraySummary>& arrays) {
+  std::size_t width = 4;
+  for (const ArraySummary& array : arrays) width = std::max(width, array.name.size());
+  fmt::print("  {:<{}}  {:<5} {:>22} {:>15} {:>6}\n", "name", width, "dtype", "shape", "bytes",
+             "parts");
+  for (const ArraySummary& array : arrays)
+    fmt::print("  {:<{}}  {:<5} {:>22} {:>15} {:>6}\n", array.name, width, name_of(array.dtype),
+               array.shape.text(),
+               static_cast<std::size_t>(array.shape.count()) * size_of(array.dtype), array.parts);
+}
+
+void inspect(const std::string& path) {
+  const CheckpointSummary summary = inspect_checkpoint(resolve_checkpoint(path));
+  fmt::print("{}\nstep {}, {} parameters, {} arrays, {} bytes in {} files\n",
+             summary.folder.string(), summary.step, summary.parameters, summary.arrays.size(),
+             summary.bytes, summary.files.size());
+  fmt::print("\nstate\n");
+  print_state(summary.state_json);
+  fmt::print("\narrays\n");
+  print_arrays(summary.arrays);
+  fmt::print("\nfiles\n");
+  for (const FileSummary& file : summary.files)
+    fmt::print("  {:<16} {:>15} bytes\n", file.name, file.bytes);
+}
+
+void verify(const std::string& path, int& exit_code) {
+  const auto folders = list_checkpoints(path);
+  TW_CHECK_AS(CheckpointError, !folders.empty(), path, ": no checkpoint there");
+  for (const auto& folder : folders) {
+    const std::vector<CheckpointFault> faults = verify_checkpoint(folder);
+    for (const CheckpointFault& fault : faults) fmt::print("{}: {}\n", fault.file, fault.what);
+    fmt::print("{}: {}\n", folder.string(), faults.empty() ? "good" : "DAMAGED");
+    if (!faults.empty()) exit_code = damaged;
+  }
+}
+
+}  // namespace
+
+void add_checkpoint_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("checkpoint", "Look at checkpoints");
+  command->require_subcommand(1);
+  CLI::App* show = command->add_subcommand("inspect", "Show what a checkpoint holds");
+  CLI::App* check =
+      command->add_subcommand("verify", "Check every byte; exit 3 names what is damaged");
+  for (CLI::App* each : {show, check})
+    each->add_option("PATH", "A step's folder, or the directory above it")->required();
+  show->callback([show] { inspect(show->get_option("PATH")->as<std::string>()); });
+  check->callback(
+      [check, &exit_code] { verify(check->get_option("PATH")->as<std::string>(), exit_code); });
+}
+
+}  // namespace tokenwerk

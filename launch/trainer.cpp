@@ -1,0 +1,293 @@
+#include "launch/trainer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "core/data/sample_order.h"
+#include "core/data/tokenizer.h"
+#include "core/optimizer/learning_rate.h"
+#include "launch/batch_reader.h"
+#include "launch/evaluation.h"
+#include "launch/exit_code.h"
+#include "launch/machine.h"
+#include "launch/recipe_model.h"
+#include "launch/run_directory.h"
+#include "launch/run_log.h"
+#include "launch/signals.h"
+#include "launch/train_step.h"
+#include "launch/training_checkpoint.h"
+#include "parallel/comm/control.h"
+
+namespace tokenwerk {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// The vocabulary of the tokenizer beside the data; 0 where there is none: token files alone will
+/// do if the recipe names the vocabulary.
+Index tokenizer_vocabulary(const std::string& prefix) {
+  if (!std::filesystem::exists(prefix + ".tokenizer.json")) return 0;
+  return load_tokenizer(prefix)->vocabulary();
+}
+
+/// The recipe with everything in it that defaults and the data decide.
+Recipe completed(Recipe recipe, Index ranks) {
+  recipe = resolved(std::move(recipe), ranks);
+  const Index vocabulary = tokenizer_vocabulary(recipe.data.train);
+  if (vocabulary == 0 && !recipe.model.vocabulary && !recipe.model.preset) {
+    TW_RAISE(ConfigError, recipe.place_of("model.vocabulary"),
+             ": model.vocabulary: missing, and no tokenizer lies beside data.train = \"",
+             recipe.data.train, "\"");
+  }
+  const std::optional<std::string> initial = recipe.model.initial;
+  const ModelConfig config = model_config(recipe, vocabulary);
+  const std::vector<std::string> faults = faults_of(config);
+  TW_CHECK_AS(ConfigError, faults.empty(), recipe.file, ": ", faults.empty() ? "" : faults.front());
+  TW_CHECK_AS(ConfigError, config.vocabulary >= vocabulary, recipe.place_of("model.vocabulary"),
+              ": model.vocabulary = ", config.vocabulary, " is less than the tokenizer's ",
+              vocabulary);
+  recipe.model = model_section(config);
+  recipe.model.initial = initial;
+  return recipe;
+}
+
+LearningRate learning_rate(const TrainingSection& t) {
+  DecaySchedule schedule = DecaySchedule::constant;
+  if (t.schedule == "linear") schedule = DecaySchedule::linear;
+  if (t.schedule == "cosine") schedule = DecaySchedule::cosine;
+  if (t.schedule == "wsd") schedule = DecaySchedule::wsd;
+  return {.peak = t.learning_rate,
+          .minimum = t.minimum_learning_rate.value(),
+          .warmup_steps = t.warmup_steps.value(),
+          .decay_steps = t.decay_steps.value(),
+          .total_steps = t.steps,
+          .schedule = schedule};
+}
+
+/// Opens a token file and checks its tokens, the ranks dividing them among themselves.
+TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe, Communicator& data) {
+  const Index vocabulary = recipe.model.vocabulary.value();
+  TokenDataset dataset(prefix, recipe.data.sequence_length, vocabulary);
+  const SampleRange part = part_of({0, dataset.tokens().token_count()}, data.rank(), data.size());
+  dataset.check_tokens({part.first, part.last});
+  return dataset;
+}
+
+class TrainingRun {
+ public:
+  TrainingRun(MpiEnvironment& environment, const Recipe& recipe);
+
+  /// Trains to the end, to stop_after, or to a signal. Returns the exit code.
+  [[nodiscard]] ExitCode train();
+
+ private:
+  void start();
+  void announce() const;
+  void step();
+  void validate_now();
+  void save();
+  [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
+  [[nodiscard]] StepMetrics metrics(const StepResult& result, double seconds, double rate);
+
+  MpiEnvironment& environment_;
+  Recipe recipe_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Stream> stream_;
+  Mesh mesh_;
+  std::unique_ptr<Communicator> data_;
+  TokenDataset train_data_;
+  std::optional<TokenDataset> validation_data_;
+  SampleOrder order_;
+  BatchReader reader_;
+  Model model_;
+  TrainStep step_;
+  LearningRate learning_rate_;
+  TrainingState state_;
+  double matrix_peak_ = 0.0;   ///< FLOP/s of all ranks together
+  double step_seconds_ = 0.0;  ///< smoothed, for the time that is left
+  std::optional<Index> saved_step_;
+  std::optional<RunLog> log_;
+};
+
+TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
+    : environment_(environment),
+      recipe_(completed(recipe, environment.size())),
+      device_(make_device(DeviceKind::cpu)),
+      stream_(device_->make_stream()),
+      mesh_({.replicate = environment.size()}, environment.size()),
+      data_(environment.make_communicator(*device_, mesh_, Axis::data)),
+      train_data_(open_dataset(recipe_.data.train, recipe_, *data_)),
+      order_(train_data_.sample_count(), static_cast<std::uint64_t>(recipe_.training.seed)),
+      reader_(*device_, train_data_, recipe_.training.micro_batch),
+      model_(*device_, model_config(recipe_, 0),
+             recipe_.training.precision == "bf16" ? DType::bf16 : DType::f32),
+      step_(*stream_, model_, *data_,
+            {.beta1 = recipe_.training.beta1,
+             .beta2 = recipe_.training.beta2,
+             .epsilon = recipe_.training.epsilon,
+             .weight_decay = recipe_.training.weight_decay}),
+      learning_rate_(learning_rate(recipe_.training)) {
+  if (recipe_.data.validation)
+    validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, *data_));
+  state_.seed = recipe_.training.seed;
+  state_.precision = recipe_.training.precision;
+  state_.tokenizer = std::filesystem::absolute(recipe_.data.train).lexically_normal().string();
+  state_.recipe = to_toml(recipe_);
+  state_.model = model_.config();
+}
+
+/// From a checkpoint, from the weights of one, or from the seed.
+void TrainingRun::start() {
+  if (environment_.rank() == 0) make_run_directory(recipe_);
+  data_->barrier();
+  open_run_log(recipe_.log.directory, environment_.rank());
+  const std::string& resume = recipe_.checkpoint.resume;
+  std::optional<TrainingState> loaded;
+  if (resume != "never") {
+    const std::string path = resume == "latest" ? recipe_.checkpoint.directory.value() : resume;
+    loaded = load_training(*data_, *stream_, path, state_.precision, model_, step_.optimizer());
+    TW_CHECK_AS(CheckpointError, loaded || resume == "latest", path,
+                ": no complete checkpoint there");
+  }
+  if (loaded) {
+    state_.step = loaded->step;
+    state_.samples = loaded->samples;
+    state_.tokens = loaded->tokens;
+    saved_step_ = state_.step;
+    spdlog::info("resumes after step {}", state_.step);
+  } else {
+    if (resume == "latest") {
+      spdlog::info("no checkpoint in {}: starts at step 0", recipe_.checkpoint.directory.value());
+    }
+    model_.parameters().initialise(*stream_, static_cast<std::uint64_t>(state_.seed));
+    if (recipe_.model.initial) {
+      load_weights(*data_, *stream_, *recipe_.model.initial, model_, nullptr);
+      spdlog::info("starts from the weights of {}", *recipe_.model.initial);
+    }
+    step_.optimizer().take_master(*stream_);
+  }
+  const std::optional<Index> resumed = loaded ? std::optional(state_.step) : std::nullopt;
+  log_.emplace(recipe_, environment_.rank(), resumed);
+  matrix_peak_ = all_reduce(*data_, measured_matrix_peak(*device_, *stream_, model_.dtype()));
+}
+
+void TrainingRun::announce() const {
+  const ModelConfig& c = model_.config();
+  const TrainingSection& t = recipe_.training;
+  spdlog::info("{}: {} parameters, {:.4g} FLOPs a token, {} x {} wide, vocabulary {}",
+               name_of(c.family), parameter_count(c), flops_per_token(c), c.layers, c.width,
+               c.vocabulary);
+  spdlog::info(
+      "{} ranks, {}, {} sequences of {} tokens a step, {} a micro-batch; peak {:.4g} FLOP/s "
+      "(matrix product, measured)",
+      environment_.size(), t.precision, t.global_batch, c.sequence_length, t.micro_batch,
+      matrix_peak_);
+}
+
+StepBatches TrainingRun::batches(std::vector<Index>& samples) {
+  const TrainingSection& t = recipe_.training;
+  const SampleRange mine =
+      part_of({state_.samples, state_.samples + t.global_batch}, data_->rank(), data_->size());
+  const auto read = [this, mine, &samples](Index i) {
+    const Index first = mine.first + i * recipe_.training.micro_batch;
+    const Index last = std::min(first + recipe_.training.micro_batch, mine.last);
+    samples.clear();
+    for (Index place = first; place < last; ++place) samples.push_back(order_.sample_at(place));
+    return reader_.read(*stream_, samples, first);
+  };
+  const Index targets = t.global_batch * model_.config().sequence_length;
+  return {(mine.count() + t.micro_batch - 1) / t.micro_batch, read,
+          1.0 / static_cast<double>(targets)};
+}
+
+StepMetrics TrainingRun::metrics(const StepResult& result, double seconds, double rate) {
+  const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
+  const double speed = static_cast<double>(tokens) / seconds;
+  step_seconds_ = step_seconds_ == 0.0 ? seconds : 0.9 * step_seconds_ + 0.1 * seconds;
+  const Index last = recipe_.training.stop_after.value_or(recipe_.training.steps);
+  StepMetrics out;
+  out.step = state_.step;
+  out.loss = result.loss;
+  out.learning_rate = rate;
+  out.grad_norm = result.gradient_norm;
+  out.tokens = state_.tokens;
+  out.step_seconds = seconds;
+  out.tokens_per_second = speed;
+  out.mfu = flops_per_token(model_.config()) * speed / matrix_peak_;
+  out.memory_peak_bytes =
+      all_reduce(*data_, static_cast<Index>(device_->memory().peak), Reduction::max);
+  out.comm_exposed_fraction = result.exposed_seconds / seconds;
+  out.data_wait_fraction = reader_.take_seconds() / seconds;
+  out.eta_seconds = static_cast<double>(last - state_.step) * step_seconds_;
+  return out;
+}
+
+void TrainingRun::step() {
+  const auto start = Clock::now();
+  const double rate = learning_rate_at(learning_rate_, state_.step);
+  std::vector<Index> samples;
+  const StepResult result =
+      step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
+                batches(samples));
+  if (!result.finite) {
+    TW_RAISE(StoppedByPolicy, "step ", state_.step + 1, ": loss ", result.loss, ", gradient norm ",
+             result.gradient_norm, ": training stops, nothing was updated by this step");
+  }
+  ++state_.step;
+  state_.samples += recipe_.training.global_batch;
+  state_.tokens += recipe_.training.global_batch * model_.config().sequence_length;
+  log_->step(metrics(result, seconds_since(start), rate));
+}
+
+void TrainingRun::validate_now() {
+  const TrainingSection& t = recipe_.training;
+  const Evaluation result = evaluate(*stream_, model_, *validation_data_, *data_, t.micro_batch,
+                                     t.validate_batches * t.global_batch);
+  log_->validation({state_.step, result.loss});
+}
+
+void TrainingRun::save() {
+  const std::filesystem::path directory = recipe_.checkpoint.directory.value();
+  save_training(*data_, directory, state_, model_, step_.optimizer());
+  saved_step_ = state_.step;
+  if (environment_.rank() != 0) return;
+  prune_checkpoints(directory, {recipe_.checkpoint.keep, recipe_.checkpoint.keep_every});
+  log_->note(fmt::format("step {}  checkpoint saved in {}", state_.step, directory.string()));
+}
+
+ExitCode TrainingRun::train() {
+  const StopRequest stop(environment_.size());
+  start();
+  announce();
+  const TrainingSection& t = recipe_.training;
+  const Index last = std::min(t.steps, t.stop_after.value_or(t.steps));
+  const auto due = [&](Index every) { return every > 0 && state_.step % every == 0; };
+  bool stopped = false;
+  while (state_.step < last && !stopped) {
+    step();
+    stopped = all_reduce(*data_, Index{stop.received()}, Reduction::max) != 0;
+    if (validation_data_ && (due(t.validate_every.value_or(0)) || state_.step == t.steps))
+      validate_now();
+    if (due(recipe_.checkpoint.every)) save();
+  }
+  if (saved_step_ != state_.step) save();
+  log_->finish();
+  if (!stopped) return ExitCode::done;
+  spdlog::info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
+               state_.step);
+  return ExitCode::stopped_by_signal;
+}
+
+}  // namespace
+
+int run_training(MpiEnvironment& environment, const Recipe& recipe) {
+  return static_cast<int>(TrainingRun(environment, recipe).train());
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,99 @@
+#include "parallel/checkpoint/durable.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "core/error.h"
+
+namespace tokenwerk {
+namespace fs = std::filesystem;
+namespace {
+
+void sync_descriptor(const fs::path& path, const FileDescriptor& file) {
+  int status = 0;
+  do status = ::fsync(file.get());
+  while (status != 0 && errno == EINTR);
+  TW_CHECK_AS(CheckpointError, status == 0, path.string(), ": cannot sync: ", system_error(errno));
+}
+
+void write_all(const fs::path& path, const FileDescriptor& file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t put = ::write(file.get(), text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    TW_CHECK_AS(CheckpointError, put > 0, path.string(), ": cannot write: ", system_error(errno));
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
+}  // namespace
+
+std::string system_error(int error) { return std::generic_category().message(error); }
+
+FileDescriptor open_file(const fs::path& path, int flags) {
+  FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
+  TW_CHECK_AS(CheckpointError, file, path.string(), ": cannot open: ", system_error(errno));
+  return file;
+}
+
+std::string read_text_file(const fs::path& path) {
+  const FileDescriptor file = open_file(path, O_RDONLY);
+  std::string text;
+  char block[65536];
+  for (;;) {
+    const ssize_t got = ::read(file.get(), block, sizeof block);
+    if (got < 0 && errno == EINTR) continue;
+    TW_CHECK_AS(CheckpointError, got >= 0, path.string(), ": cannot read: ", system_error(errno));
+    if (got == 0) return text;
+    text.append(block, static_cast<std::size_t>(got));
+  }
+}
+
+void write_text_file(const fs::path& path, std::string_view text) {
+  const fs::path written = aside(path);
+  {
+    const FileDescriptor file = open_file(written, O_WRONLY | O_CREAT | O_TRUNC);
+    write_all(written, file, text);
+    sync_descriptor(written, file);
+  }
+  rename_path(written, path);
+  sync_folder(path.parent_path());
+}
+
+void sync_file(const fs::path& path) { sync_descriptor(path, open_file(path, O_RDONLY)); }
+
+void sync_folder(const fs::path& path) {
+  const fs::path folder = path.empty() ? fs::path(".") : path;
+  sync_descriptor(folder, open_file(folder, O_RDONLY | O_DIRECTORY));
+}
+
+void rename_path(const fs::path& from, const fs::path& to) {
+  std::error_code fault;
+  fs::rename(from, to, fault);
+  TW_CHECK_AS(CheckpointError, !fault, from.string(), ": cannot rename to ", to.string(), ": ",
+              fault.message());
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code fault;
+  fs::create_directories(path, fault);
+  TW_CHECK_AS(CheckpointError, !fault && fs::is_directory(path, fault), path.string(),
+              ": cannot make this folder: ", fault ? fault.message() : "a file is in the way");
+}
+
+void remove_path(const fs::path& path) {
+  std::error_code fault;
+  fs::remove_all(path, fault);
+  TW_CHECK_AS(CheckpointError, !fault, path.string(), ": cannot remove: ", fault.message());
+}
+
+fs::path aside(const fs::path& path) {
+  fs::path out = path;
+  out += aside_ending;
+  return out;
+}
+
+}  // namespace tokenwerk

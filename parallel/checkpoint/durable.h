@@ -1,0 +1,40 @@
+#pragma once
+/// Files and folders that are on the disk when a call returns. All failures are CheckpointErrors
+/// that name the path and what the system says.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "core/file_descriptor.h"
+
+namespace tokenwerk {
+
+/// The system's words for an errno.
+[[nodiscard]] std::string system_error(int error);
+
+/// Opens with open(2)'s flags; new files get mode 0666 less the umask.
+[[nodiscard]] FileDescriptor open_file(const std::filesystem::path& path, int flags);
+
+[[nodiscard]] std::string read_text_file(const std::filesystem::path& path);
+
+/// The file holds exactly this text, or nothing changed: written aside, synced, renamed, folder
+/// synced.
+void write_text_file(const std::filesystem::path& path, std::string_view text);
+
+/// Waits until the file's, or the folder's entries', bytes are on the disk.
+void sync_file(const std::filesystem::path& path);
+void sync_folder(const std::filesystem::path& path);
+
+/// Moves a file or folder over `to`, within one file system.
+void rename_path(const std::filesystem::path& from, const std::filesystem::path& to);
+/// Makes the folder and those above it.
+void make_folder(const std::filesystem::path& path);
+/// Removes a file or a folder with all it holds; fine when there is none.
+void remove_path(const std::filesystem::path& path);
+
+/// Ending of what is being written: `model.h5.writing`, `step-00000100.writing`.
+inline constexpr std::string_view aside_ending = ".writing";
+[[nodiscard]] std::filesystem::path aside(const std::filesystem::path& path);
+
+}  // namespace tokenwerk

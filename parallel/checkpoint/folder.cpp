@@ -1,0 +1,187 @@
+#include "parallel/checkpoint/folder.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+#include "parallel/checkpoint/durable.h"
+
+namespace tokenwerk {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view prefix = "step-";
+constexpr std::string_view removing_ending = ".removing";
+constexpr std::string_view replaced_ending = ".replaced";
+
+fs::path with_ending(fs::path path, std::string_view ending) { return path += ending; }
+
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+// Names in a directory, sorted; none when it is not there.
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code fault;
+  fs::directory_iterator entry(directory, fault);
+  if (fault == std::errc::no_such_file_or_directory) return names;
+  for (; !fault && entry != fs::directory_iterator(); entry.increment(fault))
+    names.push_back(entry->path().filename().string());
+  TW_CHECK_AS(CheckpointError, !fault, directory.string(), ": cannot list: ", fault.message());
+  std::ranges::sort(names);
+  return names;
+}
+
+// "step-00000100" of "step-00000100.removing", when that is what the name is.
+std::optional<std::string> without_ending(std::string_view name, std::string_view ending) {
+  if (!name.ends_with(ending)) return std::nullopt;
+  name.remove_suffix(ending.size());
+  if (!step_of(name)) return std::nullopt;
+  return std::string(name);
+}
+
+// Removal of a folder takes many steps, so that a kill could leave a checkpoint with holes: first
+// it loses its name.
+void remove_checkpoint(const fs::path& folder) {
+  const fs::path doomed = with_ending(folder, removing_ending);
+  remove_path(doomed);
+  rename_path(folder, doomed);
+  remove_path(doomed);
+}
+
+}  // namespace
+
+std::string step_folder(Index step) { return fmt::format("{}{:08}", prefix, step); }
+
+std::optional<Index> step_of(std::string_view name) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  Index step = 0;
+  const char* end = name.data() + name.size();
+  const auto [stop, fault] = std::from_chars(name.data() + prefix.size(), end, step);
+  if (fault != std::errc() || stop != end || step < 0 || name != step_folder(step))
+    return std::nullopt;
+  return step;
+}
+
+void clean_up(const fs::path& directory) {
+  for (const std::string& name : names_in(directory)) {
+    if (without_ending(name, aside_ending) || without_ending(name, removing_ending)) {
+      spdlog::warn("{}: removed, an unfinished checkpoint", (directory / name).string());
+      remove_path(directory / name);
+    } else if (const auto step = without_ending(name, replaced_ending)) {
+      std::error_code fault;
+      if (fs::exists(directory / *step, fault)) {
+        remove_path(directory / name);
+      } else {
+        rename_path(directory / name, directory / *step);
+      }
+    }
+  }
+}
+
+AsideFolder::AsideFolder(fs::path directory, Index step)
+    : final_(directory / step_folder(step)), aside_(aside(final_)) {
+  make_folder(directory);
+  clean_up(directory);
+  make_folder(aside_);
+}
+
+AsideFolder::~AsideFolder() {
+  if (published_) return;
+  std::error_code fault;
+  fs::remove_all(aside_, fault);
+  if (fault) spdlog::error("{}: cannot remove: {}", aside_.string(), fault.message());
+}
+
+void AsideFolder::publish() {
+  sync_folder(aside_);
+  const fs::path old = with_ending(final_, replaced_ending);
+  std::error_code fault;
+  const bool replaces = fs::exists(final_, fault);
+  if (replaces) rename_path(final_, old);
+  fs::rename(aside_, final_, fault);
+  if (fault && replaces) rename_path(old, final_);
+  TW_CHECK_AS(CheckpointError, !fault, aside_.string(), ": cannot rename: ", fault.message());
+  published_ = true;
+  sync_folder(final_.parent_path());
+  if (replaces) remove_path(old);
+}
+
+std::optional<CheckpointFault> incompleteness_of(const fs::path& folder) {
+  try {
+    const Manifest manifest = read_manifest(folder);
+    for (const StoredFile& file : manifest.files) {
+      const fs::path path = folder / file.name;
+      std::error_code fault;
+      const auto bytes = fs::file_size(path, fault);
+      if (fault) return CheckpointFault{path.string(), fault.message()};
+      if (bytes != file.sum.bytes)
+        return CheckpointFault{path.string(),
+                               fmt::format("has {} bytes instead of {}", bytes, file.sum.bytes)};
+    }
+    return std::nullopt;
+  } catch (const CheckpointError& error) {
+    return fault_from(folder / manifest_file, error);
+  }
+}
+
+std::vector<fs::path> list_checkpoints(const fs::path& path) {
+  const fs::path folder = without_slash(path);
+  std::error_code fault;
+  if (step_of(folder.filename().string()) || fs::exists(folder / manifest_file, fault))
+    return {folder};
+  std::vector<Index> steps;
+  for (const std::string& name : names_in(folder))
+    if (const auto step = step_of(name)) steps.push_back(*step);
+  std::ranges::sort(steps);
+  std::vector<fs::path> folders;
+  for (Index step : steps) folders.push_back(folder / step_folder(step));
+  return folders;
+}
+
+std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
+  std::vector<fs::path> folders = list_checkpoints(directory);
+  for (; !folders.empty(); folders.pop_back()) {
+    const auto fault = incompleteness_of(folders.back());
+    if (!fault) return folders.back();
+    spdlog::warn("{}: passed over, not a complete checkpoint: {}", fault->file, fault->what);
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+std::string newest_fault(const std::vector<fs::path>& folders) {
+  const auto fault = incompleteness_of(folders.back());
+  return fault ? fmt::format("{}: {}", fault->file, fault->what) : folders.back().string();
+}
+
+}  // namespace
+
+fs::path resolve_checkpoint(const fs::path& path) {
+  const std::vector<fs::path> folders = list_checkpoints(path);
+  if (folders.size() == 1 && folders[0] == without_slash(path)) return folders[0];
+  const auto latest = latest_checkpoint(path);
+  TW_CHECK_AS(CheckpointError, latest, path.string(), ": no complete checkpoint there",
+              folders.empty() ? std::string() : ", not even " + newest_fault(folders));
+  return *latest;
+}
+
+void prune_checkpoints(const fs::path& directory, KeepPolicy policy) {
+  if (policy.keep <= 0) return;
+  clean_up(directory);
+  std::vector<fs::path> folders = list_checkpoints(directory);
+  Index newer = 0;
+  for (; !folders.empty(); folders.pop_back()) {
+    if (incompleteness_of(folders.back())) continue;
+    const Index step = step_of(folders.back().filename().string()).value_or(0);
+    const bool marked = policy.keep_every > 0 && step % policy.keep_every == 0;
+    if (newer++ < policy.keep || marked) continue;
+    remove_checkpoint(folders.back());
+  }
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,52 @@
+#pragma once
+/// The directory that holds a run's checkpoints, and the names in it.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parallel/checkpoint/checkpoint.h"
+#include "parallel/checkpoint/manifest.h"
+
+namespace tokenwerk {
+
+/// "step-00000100"
+[[nodiscard]] std::string step_folder(Index step);
+/// The step of such a name (no ending behind it).
+[[nodiscard]] std::optional<Index> step_of(std::string_view name);
+
+/// What a kill left behind: removes half-written and half-removed checkpoints, and puts back one
+/// that was about to be replaced when its successor had not arrived.
+void clean_up(const std::filesystem::path& directory);
+
+/// A step's folder while it is being written. Ends by `publish`, or is removed with all it holds.
+class AsideFolder {
+ public:
+  AsideFolder(std::filesystem::path directory, Index step);
+  AsideFolder(const AsideFolder&) = delete;
+  AsideFolder& operator=(const AsideFolder&) = delete;
+  ~AsideFolder();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return aside_; }
+  /// Gives the folder its name, in place of an older one of the same step.
+  void publish();
+
+ private:
+  std::filesystem::path final_;
+  std::filesystem::path aside_;
+  bool published_ = false;
+};
+
+/// A fault of this file from an error whose message may begin with the file's name.
+[[nodiscard]] CheckpointFault fault_from(const std::filesystem::path& file,
+                                         const CheckpointError& error);
+
+/// The size and sum on disk against the manifest's; nothing when they agree.
+[[nodiscard]] std::optional<CheckpointFault> fault_of(const std::filesystem::path& folder,
+                                                      const StoredFile& file);
+
+/// Why a folder is no complete checkpoint (manifest, missing files, sizes), or nothing.
+[[nodiscard]] std::optional<CheckpointFault> incompleteness_of(const std::filesystem::path& folder);
+
+}  // namespace tokenwerk

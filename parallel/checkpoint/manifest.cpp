@@ -1,0 +1,191 @@
+#include "parallel/checkpoint/manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "parallel/checkpoint/box.h"
+#include "parallel/checkpoint/durable.h"
+
+namespace tokenwerk {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view format_name = "tokenwerk-checkpoint";
+constexpr std::string_view sum_key = " \"xxh3\": \"";
+constexpr std::string_view sum_end = "\"\n}\n";
+constexpr std::size_t sum_digits = 16;
+constexpr std::size_t tail_size = sum_key.size() + sum_digits + sum_end.size();
+
+// -- to JSON
+
+Json json_of(const Shape& shape) {
+  Json out = Json::array();
+  for (int dim = 0; dim < shape.ndim(); ++dim) out.push_back(shape[dim]);
+  return out;
+}
+
+Json json_of(const StoredFile& file) {
+  return {{"name", file.name}, {"bytes", file.sum.bytes}, {"xxh3", hex(file.sum.xxh3)}};
+}
+
+Json json_of(const StoredArray& array) {
+  Json parts = Json::array();
+  for (const StoredPart& part : array.parts)
+    parts.push_back({{"file", part.file},
+                     {"dataset", part.dataset},
+                     {"offset", json_of(part.box.offset)},
+                     {"extent", json_of(part.box.extent)}});
+  return {{"name", array.name},
+          {"dtype", name_of(array.dtype)},
+          {"shape", json_of(array.shape)},
+          {"parts", parts}};
+}
+
+template <typename Items>
+std::string lines_of(const Items& items) {
+  std::string out = "[";
+  for (const auto& item : items) {
+    out += out.size() == 1 ? "\n  " : ",\n  ";
+    out += json_of(item).dump();
+  }
+  return out + "\n ]";
+}
+
+// -- from JSON: every value is checked, because a manifest may be of another program's making
+
+Index integer_of(const Json& value) {
+  constexpr std::uint64_t largest = std::uint64_t{1} << 62;
+  TW_CHECK_AS(CheckpointError, value.is_number_unsigned() && value.get<std::uint64_t>() <= largest,
+              "not a count: ", value.dump());
+  return value.get<Index>();
+}
+
+Shape shape_from(const Json& value) {
+  std::vector<Index> extents;
+  for (const Json& extent : value) extents.push_back(integer_of(extent));
+  TW_CHECK_AS(CheckpointError, value.is_array() && extents.size() <= Shape::max_ndim,
+              "not a shape: ", value.dump());
+  Index count = 1;
+  for (Index extent : extents)
+    TW_CHECK_AS(CheckpointError, !__builtin_mul_overflow(count, std::max<Index>(extent, 1), &count),
+                "too large: ", value.dump());
+  return shape_of(extents);
+}
+
+DType dtype_from(const Json& value) {
+  const auto name = value.get<std::string>();
+  for (DType dtype : {DType::f64, DType::f32, DType::bf16, DType::i32})
+    if (name == name_of(dtype)) return dtype;
+  TW_RAISE(CheckpointError, "unknown dtype \"", name, "\"");
+}
+
+StoredFile file_from(const Json& value) {
+  StoredFile file{value.at("name").get<std::string>(), {}};
+  TW_CHECK_AS(CheckpointError,
+              name_fault(file.name).empty() && file.name.find('/') == std::string::npos,
+              "not a file's name: \"", file.name, "\"");
+  file.sum.bytes = static_cast<std::uint64_t>(integer_of(value.at("bytes")));
+  const auto digits = value.at("xxh3").get<std::string>();
+  TW_CHECK_AS(CheckpointError,
+              digits.size() == sum_digits &&
+                  digits.find_first_not_of("0123456789abcdef") == std::string::npos,
+              file.name, ": not a sum: \"", digits, "\"");
+  file.sum.xxh3 = std::stoull(digits, nullptr, 16);
+  return file;
+}
+
+StoredArray array_from(const Json& value) {
+  StoredArray array{value.at("name").get<std::string>(),
+                    dtype_from(value.at("dtype")),
+                    shape_from(value.at("shape")),
+                    {}};
+  for (const Json& item : value.at("parts"))
+    array.parts.push_back({static_cast<std::size_t>(integer_of(item.at("file"))),
+                           item.at("dataset").get<std::string>(),
+                           {shape_from(item.at("offset")), shape_from(item.at("extent"))}});
+  return array;
+}
+
+Manifest manifest_from(const Json& value) {
+  const auto format = value.at("format").get<std::string>();
+  TW_CHECK_AS(CheckpointError, format == format_name, "its format is \"", format, "\", not \"",
+              format_name, "\"");
+  const Index version = integer_of(value.at("version"));
+  TW_CHECK_AS(CheckpointError, version == Manifest::version, "its format version is ", version,
+              ", this program reads ", Manifest::version);
+  Manifest manifest;
+  manifest.step = integer_of(value.at("step"));
+  manifest.state_json = value.at("state").dump();
+  for (const Json& file : value.at("files")) manifest.files.push_back(file_from(file));
+  if (!value.at("view").is_null()) manifest.view = file_from(value.at("view"));
+  for (const Json& array : value.at("arrays")) manifest.arrays.push_back(array_from(array));
+  std::vector<std::string> faults = faults_of(manifest.arrays);
+  for (const StoredArray& array : manifest.arrays)
+    for (const StoredPart& part : array.parts)
+      if (part.file >= manifest.files.size())
+        faults.push_back(
+            fmt::format("{}: names file {} of {}", array.name, part.file, manifest.files.size()));
+  TW_CHECK_AS(CheckpointError, faults.empty(), fmt::format("{}", fmt::join(faults, "; ")));
+  return manifest;
+}
+
+// A manifest ends with the sum of all that stands before the sum: that is checked before parsing.
+void check_sum(std::string_view text) {
+  TW_CHECK_AS(CheckpointError, text.size() > tail_size && text.ends_with(sum_end),
+              "cut off: it does not end with its checksum");
+  const std::string_view tail = text.substr(text.size() - tail_size);
+  const std::string sum = hex(checksum(text.substr(0, text.size() - tail_size)));
+  TW_CHECK_AS(CheckpointError,
+              tail.starts_with(sum_key) && tail.substr(sum_key.size(), sum_digits) == sum,
+              "damaged: its checksum is ", sum, ", not the one it ends with");
+}
+
+}  // namespace
+
+std::string shard_file(int rank) { return fmt::format("rank-{:05}.h5", rank); }
+
+void check_state(std::string_view state_json) {
+  const Json state = Json::parse(state_json, nullptr, false);
+  TW_CHECK_AS(CheckpointError, state.is_object(),
+              "the state is not a JSON object: ", state_json.substr(0, 80));
+}
+
+std::string to_text(const Manifest& manifest) {
+  std::string text = fmt::format(
+      "{{\n \"format\": \"{}\",\n \"version\": {},\n \"step\": {},\n \"state\": {},\n"
+      " \"files\": {},\n \"view\": {},\n \"arrays\": {},\n",
+      format_name, Manifest::version, manifest.step, Json::parse(manifest.state_json).dump(),
+      lines_of(manifest.files), manifest.view ? json_of(*manifest.view).dump() : "null",
+      lines_of(manifest.arrays));
+  const std::string sum = hex(checksum(text));
+  return text.append(sum_key).append(sum).append(sum_end);
+}
+
+Manifest parse_manifest(std::string_view text, const std::filesystem::path& source) {
+  try {
+    check_sum(text);
+    return manifest_from(Json::parse(text));
+  } catch (const CheckpointError& fault) {
+    TW_RAISE(CheckpointError, source.string(), ": ", fault.what());
+  } catch (const nlohmann::json::exception& fault) {
+    TW_RAISE(CheckpointError, source.string(), ": ", fault.what());
+  }
+}
+
+Manifest read_manifest(const std::filesystem::path& folder) {
+  const auto path = folder / manifest_file;
+  return parse_manifest(read_text_file(path), path);
+}
+
+std::string to_text(const std::vector<StoredArray>& arrays) { return lines_of(arrays); }
+
+std::vector<StoredArray> parse_arrays(std::string_view text) {
+  std::vector<StoredArray> arrays;
+  for (const Json& value : Json::parse(text)) arrays.push_back(array_from(value));
+  return arrays;
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,154 @@
+#include "core/ops/loss.h"
+
+#include <omp.h>
+
+#include <string>
+
+#include "tests/support/reference.h"
+
+namespace tokenwerk {
+namespace {
+
+struct Sizes {
+  Index rows, columns, vocabulary;
+};
+// One, primes, non-multiples of sixteen; with and without padding columns.
+const std::vector<Sizes> all_sizes = {{1, 1, 1},   {3, 7, 5},     {13, 17, 17},
+                                      {5, 64, 61}, {7, 264, 259}, {2, 1009, 1009}};
+
+/// The dtype of logits and of their gradient.
+struct Types {
+  DType logits, gradient;
+};
+
+class LossTest : public testing::TestWithParam<Types> {
+ protected:
+  /// Every third row is masked; the others have targets all over the vocabulary.
+  Tensor targets(Index rows, Index vocabulary) {
+    std::vector<double> values;
+    for (Index r = 0; r < rows; ++r)
+      values.push_back(r % 3 == 2 ? masked_target : static_cast<double>((r * 31 + 4) % vocabulary));
+    return make_tensor(device_, DType::i32, {rows}, values);
+  }
+
+  TestDevice test_;
+  Device& device_ = *test_.device;
+  Stream& stream_ = *test_.stream;
+  DType dtype_ = GetParam().logits;
+  DType gradient_ = GetParam().gradient;
+};
+
+struct NaiveLoss {
+  NaiveLoss(const ConstTensorView& logits, const ConstTensorView& targets, Index vocabulary,
+            double scale) {
+    for (Index r = 0; r < logits.rows(); ++r) {
+      double sum = 0.0;
+      for (Index c = 0; c < vocabulary; ++c) sum += std::exp(element(logits, r, c));
+      lse.push_back(std::log(sum));
+      const Index target = targets.as<std::int32_t>()[r];
+      const bool masked = target == masked_target;
+      loss.push_back(masked ? 0.0 : lse.back() - element(logits, r, target));
+      for (Index c = 0; c < logits.columns(); ++c) {
+        const double p = std::exp(element(logits, r, c) - lse.back());
+        const double d = scale * (p - (c == target ? 1.0 : 0.0));
+        dlogits.push_back(masked || c >= vocabulary ? 0.0 : d);
+      }
+    }
+  }
+  std::vector<double> loss, lse, dlogits;
+};
+
+TEST_P(LossTest, ForwardAndBackwardEqualTheNaiveCrossEntropy) {
+  for (const auto [rows, columns, vocabulary] : all_sizes) {
+    const StridedTensor logits(device_, dtype_, rows, columns);
+    const StridedTensor dlogits(device_, gradient_, rows, columns, 1, 2);
+    fill_random(logits.view, 1, 5.0);
+    const Tensor target = targets(rows, vocabulary);
+    const Tensor loss(device_, dtype_, {rows}), lse(device_, dtype_, {rows});
+    const NaiveLoss want(logits.view, target, vocabulary, 0.37);
+    cross_entropy_forward(stream_, loss, lse, logits.view, target, vocabulary);
+    cross_entropy_backward(stream_, dlogits.view, logits.view, lse, target, vocabulary, 0.37);
+    expect_close(loss, want.loss);
+    expect_close(lse, want.lse);
+    expect_close(dlogits.view, want.dlogits);
+    dlogits.expect_guards_intact();
+  }
+}
+
+TEST_P(LossTest, PaddingAndMaskedRowsReceiveExactZeros) {
+  const Tensor logits = random_tensor(device_, dtype_, {3, 40}, 2), target = targets(3, 21);
+  const Tensor loss(device_, dtype_, {3}), lse(device_, dtype_, {3}),
+      dlogits(device_, gradient_, {3, 40});
+  for (Index r = 0; r < 3; ++r)
+    for (Index c = 21; c < 40; ++c) set_element(logits, r, c, std::nan(""));  // never read
+  cross_entropy_forward(stream_, loss, lse, logits, target, 21);
+  cross_entropy_backward(stream_, dlogits, logits, lse, target, 21, 1.0);
+  EXPECT_EQ(element(loss, 0, 2), 0.0);
+  for (Index r = 0; r < 3; ++r) {
+    for (Index c = 0; c < 40; ++c) {
+      const double value = element(dlogits, r, c);
+      EXPECT_EQ(value == 0.0, r == 2 || c >= 21) << "row " << r << " column " << c << ": " << value;
+    }
+  }
+}
+
+TEST_P(LossTest, TheGradientMayReplaceTheLogits) {
+  if (dtype_ != gradient_) GTEST_SKIP() << "the types differ";
+  const Tensor logits = random_tensor(device_, dtype_, {5, 37}, 3, 4.0), target = targets(5, 33);
+  const Tensor loss(device_, dtype_, {5}), lse(device_, dtype_, {5}),
+      apart(device_, dtype_, {5, 37});
+  cross_entropy_forward(stream_, loss, lse, logits, target, 33);
+  cross_entropy_backward(stream_, apart, logits, lse, target, 33, 0.5);
+  cross_entropy_backward(stream_, logits, logits, lse, target, 33, 0.5);
+  expect_equal(logits, apart);
+}
+
+TEST_P(LossTest, LargeLogitsDoNotOverflow) {
+  const Tensor logits = make_tensor(device_, dtype_, {1, 3}, {1e4, -1e4, 9990.0});
+  const Tensor target = make_tensor(device_, DType::i32, {1}, {1});
+  const Tensor loss(device_, dtype_, {1}), lse(device_, dtype_, {1});
+  cross_entropy_forward(stream_, loss, lse, logits, target, 3);
+  expect_close(loss, {2e4 + std::log1p(std::exp(-10.0))});
+}
+
+TEST_P(LossTest, SameBitsOnOneThreadAndTwo) {
+  const Tensor logits = random_tensor(device_, dtype_, {301, 127}, 4), target = targets(301, 127);
+  const Tensor loss1(device_, dtype_, {301}), lse1(device_, dtype_, {301});
+  const Tensor loss2(device_, dtype_, {301}), lse2(device_, dtype_, {301});
+  const Tensor dlogits1(device_, gradient_, {301, 127}), dlogits2(device_, gradient_, {301, 127});
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  cross_entropy_forward(stream_, loss1, lse1, logits, target, 127);
+  cross_entropy_backward(stream_, dlogits1, logits, lse1, target, 127, 0.1);
+  omp_set_num_threads(2);
+  cross_entropy_forward(stream_, loss2, lse2, logits, target, 127);
+  cross_entropy_backward(stream_, dlogits2, logits, lse2, target, 127, 0.1);
+  omp_set_num_threads(threads);
+  expect_equal(loss1, loss2);
+  expect_equal(lse1, lse2);
+  expect_equal(dlogits1, dlogits2);
+}
+
+TEST_P(LossTest, NoRowsAreLegalAndMisfitsAreRefused) {
+  const Tensor none(device_, dtype_, {0, 5}), nothing(device_, dtype_, {0});
+  cross_entropy_forward(stream_, nothing, nothing, none, Tensor(device_, DType::i32, {0}), 5);
+  const Tensor logits(device_, dtype_, {2, 5}), two(device_, dtype_, {2}),
+      one(device_, dtype_, {1});
+  const Tensor target = targets(2, 5), halves(device_, DType::bf16, {2, 5});
+  EXPECT_THROW(cross_entropy_forward(stream_, two, two, logits, target, 6), ShapeError);
+  EXPECT_THROW(cross_entropy_forward(stream_, one, two, logits, target, 5), ShapeError);
+  EXPECT_THROW(cross_entropy_forward(stream_, two, two, halves, target, 5), ShapeError);
+  EXPECT_THROW(cross_entropy_backward(stream_, two, logits, two, target, 5, 1.0), ShapeError);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllTypes, LossTest,
+                         testing::Values(Types{DType::f64, DType::f64},
+                                         Types{DType::f32, DType::f32},
+                                         Types{DType::f32, DType::bf16}),
+                         [](const auto& types) {
+                           return std::string(name_of(types.param.logits)) + "_to_" +
+                                  std::string(name_of(types.param.gradient));
+                         });
+
+}  // namespace
+}  // namespace tokenwerk

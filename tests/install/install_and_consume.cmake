@@ -1,0 +1,19 @@
+# Run by ctest as a script; fails where a step fails.
+function(run)
+  list(JOIN ARGN " " words)
+  message(STATUS "${words}")
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "exit ${status}: ${words}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${scratch})
+run(${CMAKE_COMMAND} --install ${build} --prefix ${scratch}/installed)
+# The staging folder moves before it is used: nothing in it may hold an absolute path.
+file(RENAME ${scratch}/installed ${scratch}/moved)
+run(${CMAKE_COMMAND} -S ${consumer} -B ${scratch}/build -G ${generator}
+  -D CMAKE_BUILD_TYPE=${build_type} -D CMAKE_CXX_FLAGS=${flags} -D CMAKE_PREFIX_PATH=${scratch}/moved)
+run(${CMAKE_COMMAND} --build ${scratch}/build)
+run(${scratch}/build/consumer)
+run(${scratch}/moved/bin/tokenwerk --help)
