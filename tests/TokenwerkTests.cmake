@@ -33,7 +33,7 @@ function(tokenwerk_mpi_test name ranks)
     ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${target}> ${ARG_COMMAND})
   set(environment OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
     OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_NUM_THREADS=1 ${ARG_ENVIRONMENT})
-  set_tests_properties(dist.${name} PROPERTIES LABELS dist TIMEOUT 300 PROCESSORS 2 ENVIRONMENT "${environment}")
+  set_tests_properties(dist.${name} PROPERTIES LABELS dist TIMEOUT 600 PROCESSORS 2 ENVIRONMENT "${environment}")
 endfunction()
 
 include(GoogleTest)
