@@ -21,6 +21,15 @@ TEST(Use, EvaluateGivesTheLossThatValidationFound) {
   EXPECT_NEAR(loss, expected, 1e-5 * expected) << result.output;
 }
 
+TEST(Use, AFileGetsWholeLinesEvenThroughMpirunsOwnTerminal) {
+  const TrainingFolder folder(gpt_model);
+  for (int ranks : {1, 2}) {
+    const std::string output = folder.train(ranks, "run" + std::to_string(ranks)).output;
+    EXPECT_NE(output.find("\nstep 7/20  loss"), std::string::npos) << output;
+    EXPECT_EQ(output.find('\x1b'), std::string::npos) << output;
+  }
+}
+
 TEST(Use, GenerateDependsOnTheSeedAlone) {
   const TrainingFolder folder(gpt_model);
   folder.train(1, "run");
