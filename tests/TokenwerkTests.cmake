@@ -50,7 +50,7 @@ endif()
 tokenwerk_tests(ops_tests device PATTERNS core/ops/*_test.cpp core/cpu/*_test.cpp LIBRARIES tokenwerk::core)
 tokenwerk_tests(nn_tests unit PATTERNS core/nn/*_test.cpp core/optimizer/*_test.cpp LIBRARIES tokenwerk::core)
 tokenwerk_tests(data_tests unit PATTERNS core/data/*_test.cpp LIBRARIES tokenwerk::core)
-tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*_test.cpp LIBRARIES tokenwerk::parallel)
+tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*.cpp LIBRARIES tokenwerk::parallel)
 tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk::models)
 
 # The real program under the real mpirun: each test runs it several times.
@@ -64,7 +64,7 @@ tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel
   PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp)
 tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES tokenwerk::parallel
   PATTERNS parallel/comm/communicator_test.cpp parallel/comm/control_test.cpp parallel/comm/engine_test.cpp
-           parallel/data/*_test.cpp)
+           parallel/data/*_test.cpp parallel/checkpoint/checkpoint_sample.cpp)
 tokenwerk_mpi_test(comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=on)
 tokenwerk_mpi_test(abort 3 COMMAND parallel_tests --gtest_also_run_disabled_tests --gtest_filter=*AbortEndsEveryRank)
 set_tests_properties(dist.abort PROPERTIES PASS_REGULAR_EXPRESSION "with errorcode 5")
