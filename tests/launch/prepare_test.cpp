@@ -310,7 +310,10 @@ TEST(VerifyPrepared, finds_every_changed_file) {
     std::string flipped = content;
     flipped[flipped.size() / 2] ^= 0x10;
     write_file(path, flipped);
-    EXPECT_NE(verify_fault(options.output).find(path + ":"), std::string::npos) << suffix;
+    const bool is_record = suffix == ".prepared.json";
+    EXPECT_NE(verify_fault(options.output).find(path + (is_record ? ": damaged" : ": content")),
+              std::string::npos)
+        << suffix;
     write_file(path, content.substr(0, content.size() - 1));
     EXPECT_NE(verify_fault(options.output).find(path + ":"), std::string::npos) << suffix;
     fs::remove(path);

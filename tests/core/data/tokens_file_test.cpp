@@ -124,8 +124,11 @@ TEST(TokensFile, names_the_fault) {
   EXPECT_NE(with_byte(0, 'X').find("t.idx: not a token index"), std::string::npos);
   EXPECT_NE(with_byte(9, 2).find("version 2"), std::string::npos);
   EXPECT_NE(with_byte(17, 5).find("type code 5"), std::string::npos);
-  EXPECT_NE(with_byte(25, '\x7f').find("do not fit"), std::string::npos);  // 2^62 sequences
+  EXPECT_NE(with_byte(25, '\x7f').find("do not fit"), std::string::npos);
   EXPECT_NE(with_byte(33, '\xff').find("do not fit"), std::string::npos);
+  // 2^62 sequences more, or 2^61 documents: the products wrap around to the right size.
+  EXPECT_NE(with_byte(25, '\x40').find("do not fit"), std::string::npos);
+  EXPECT_NE(with_byte(33, '\x20').find("do not fit"), std::string::npos);
   EXPECT_NE(with_byte(37, '\xff').find("sequence 0 has length"), std::string::npos);
   EXPECT_NE(with_byte(34, 5).find("sequence 1 is said to begin"), std::string::npos);
   EXPECT_NE(with_byte(38, 3).find("sequences of 7 tokens"), std::string::npos);
