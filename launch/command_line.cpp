@@ -49,7 +49,7 @@ int report(const std::exception& error, MpiEnvironment& environment) {
   const int code = static_cast<int>(exit_code_of(error));
   const bool shared = dynamic_cast<const SharedConfigError*>(&error) != nullptr;
   if (!shared || environment.rank() == 0)
-    fmt::print(stderr, "{}\n", shared ? error.what() : error_text(process, error.what()));
+    fmt::print(stderr, "{}\n", shared ? error.what() : error_text(environment, error.what()));
   std::fflush(nullptr);
   // A rank that leaves quietly hangs the others, unless they leave for the same reason.
   if (!shared && environment.size() > 1) environment.abort_all(code);

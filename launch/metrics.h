@@ -19,12 +19,12 @@ struct StepMetrics {
   Index tokens = 0;  ///< seen since step 0, over all ranks
   double step_seconds = 0;
   double tokens_per_second = 0;
-  std::optional<double> mfu;
-  std::optional<Index> memory_peak_bytes;
-  std::optional<double> comm_exposed_fraction;
-  std::optional<double> data_wait_fraction;
-  std::optional<double> joules_per_token;
-  std::optional<double> eta_seconds;
+  std::optional<double> mfu = {};
+  std::optional<Index> memory_peak_bytes = {};
+  std::optional<double> comm_exposed_fraction = {};
+  std::optional<double> data_wait_fraction = {};
+  std::optional<double> joules_per_token = {};
+  std::optional<double> eta_seconds = {};
 };
 
 struct ValidationMetrics {

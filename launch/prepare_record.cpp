@@ -43,13 +43,15 @@ Json json_of(const PrepareOptions& options) {
 
 std::string checksum_of(const Json& record) { return hexadecimal(sum_of(record.dump()).xxh3); }
 
-/// The record if the text is one that nobody has touched, otherwise null.
+std::string text_of(const Json& record) { return record.dump(2) + "\n"; }
+
+/// The record if the text is byte for byte what make_record has written, otherwise null.
 Json parse_record(const std::string& text) {
-  Json record = Json::parse(text, nullptr, false);
-  if (!record.is_object() || !record.contains("xxh3")) return nullptr;
-  const Json sum = record["xxh3"];
+  const Json whole = Json::parse(text, nullptr, false);
+  if (!whole.is_object() || !whole.contains("xxh3") || text != text_of(whole)) return nullptr;
+  Json record = whole;
   record.erase("xxh3");
-  return sum == checksum_of(record) ? record : Json(nullptr);
+  return whole["xxh3"] == checksum_of(record) ? record : Json(nullptr);
 }
 
 SplitReport split_of(const Json& json) {
@@ -103,7 +105,7 @@ std::string make_record(const PrepareOptions& options, const PrepareReport& repo
     record["files"][file.suffix] = {{"bytes", sum.bytes}, {"xxh3", hexadecimal(sum.xxh3)}};
   }
   record["xxh3"] = checksum_of(record);
-  return record.dump(2) + "\n";
+  return text_of(record);
 }
 
 std::vector<std::string> recorded_suffixes(const std::string& prefix) {

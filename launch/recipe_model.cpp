@@ -18,7 +18,7 @@ ModelConfig model_config(const Recipe& recipe, Index vocabulary) {
   config.kv_heads = given.kv_heads.value_or(resized ? config.heads : config.kv_heads);
   const Index usual = default_ffn_width(config.family, config.width);
   config.ffn_width = given.ffn_width.value_or(resized ? usual : config.ffn_width);
-  config.vocabulary = given.vocabulary.value_or(vocabulary);
+  config.vocabulary = given.vocabulary.value_or(vocabulary > 0 ? vocabulary : config.vocabulary);
   config.sequence_length = recipe.data.sequence_length;
   config.tied = given.tied.value_or(config.tied);
   config.norm_epsilon = given.norm_epsilon.value_or(config.norm_epsilon);

@@ -7,7 +7,8 @@
 namespace tokenwerk {
 
 /// The preset's sizes or the family's defaults, replaced by every key that is given. `vocabulary`
-/// counts where the recipe gives none (the tokenizer's); the recipe has been validated.
+/// is the tokenizer's, for a recipe that gives none; 0 where there is no tokenizer. The recipe has
+/// been validated.
 [[nodiscard]] ModelConfig model_config(const Recipe& recipe, Index vocabulary);
 
 /// A model section in which every key of the configuration is given.

@@ -11,6 +11,7 @@
 #include "launch/batch_reader.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
+#include "launch/machine.h"
 #include "launch/recipe_model.h"
 #include "launch/run_directory.h"
 #include "launch/run_log.h"
@@ -173,6 +174,7 @@ void TrainingRun::start() {
   }
   const std::optional<Index> resumed = loaded ? std::optional(state_.step) : std::nullopt;
   log_.emplace(recipe_, environment_.rank(), resumed);
+  matrix_peak_ = all_reduce(*data_, measured_matrix_peak(*device_, *stream_, model_.dtype()));
 }
 
 void TrainingRun::announce() const {
@@ -217,7 +219,7 @@ StepMetrics TrainingRun::metrics(const StepResult& result, double seconds, doubl
   out.tokens = state_.tokens;
   out.step_seconds = seconds;
   out.tokens_per_second = speed;
-  if (matrix_peak_ > 0.0) out.mfu = flops_per_token(model_.config()) * speed / matrix_peak_;
+  out.mfu = flops_per_token(model_.config()) * speed / matrix_peak_;
   out.memory_peak_bytes =
       all_reduce(*data_, static_cast<Index>(device_->memory().peak), Reduction::max);
   out.comm_exposed_fraction = result.exposed_seconds / seconds;

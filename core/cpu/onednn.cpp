@@ -112,6 +112,29 @@ bool ProductCache::has_fast_bf16() {
   return (has & wanted) == wanted;
 }
 
+std::string onednn_description() {
+  struct NamedIsa {
+    dnnl::cpu_isa isa;
+    const char* name;
+  };
+  // Each of these holds the bits of those before it.
+  constexpr std::array<NamedIsa, 7> known{{{dnnl::cpu_isa::sse41, "sse41"},
+                                           {dnnl::cpu_isa::avx, "avx"},
+                                           {dnnl::cpu_isa::avx2, "avx2"},
+                                           {dnnl::cpu_isa::avx512_core, "avx512_core"},
+                                           {dnnl::cpu_isa::avx512_core_vnni, "avx512_core_vnni"},
+                                           {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"},
+                                           {dnnl::cpu_isa::avx512_core_amx, "avx512_core_amx"}}};
+  const auto has = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const char* best = "scalar";
+  for (const auto& [isa, name] : known) {
+    const auto wanted = static_cast<unsigned>(isa);
+    if ((has & wanted) == wanted) best = name;
+  }
+  const dnnl_version_t& version = *dnnl_version();
+  return fmt::format("{}.{}.{}, {}", version.major, version.minor, version.patch, best);
+}
+
 void ProductCache::multiply(TensorView c, const Matrix& a, const Matrix& b, ConstTensorView bias,
                             Write write) {
   try {

@@ -2,6 +2,7 @@
 /// Matrix products by oneDNN, whose header stays in one file.
 
 #include <memory>
+#include <string>
 
 #include "core/ops/operations.h"
 #include "core/tensor.h"
@@ -43,5 +44,8 @@ class ProductCache {
   struct Primitives;
   std::unique_ptr<Primitives> primitives_;
 };
+
+/// "2.6.3, avx512_core_bf16": the library's version and the instruction set it uses, for reports.
+[[nodiscard]] std::string onednn_description();
 
 }  // namespace tokenwerk::cpu

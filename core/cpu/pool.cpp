@@ -74,30 +74,28 @@ void Pool::release(void* data, std::size_t bytes) noexcept {
   const auto found = capacities_.find(data);
   const Block block{data, found->second};
   capacities_.erase(found);
+  wasted_ -= block.capacity - rounded_up(bytes, page);
   ASAN_POISON_MEMORY_REGION(block.data, block.capacity);
   released_.push_back(block);
   by_size_.emplace(block.capacity, std::prev(released_.end()));
-  cached_ += block.capacity;
-  drop_above(allowed());
 }
 
-/// At most a quarter more than was asked for, and only while such waste stays within the bound.
+/// A block may be a quarter larger than the request, as long as all waste stays within the bound.
 Pool::Block Pool::take_cached(std::size_t capacity) {
   const auto fit = by_size_.lower_bound(capacity);
-  if (fit == by_size_.end() || fit->first - capacity > capacity / 4) return {};
-  if (fit->first != capacity) {
-    const std::size_t in_use = mapped_ - cached_;
-    if (in_use + fit->first > allowed()) return {};
-  }
+  if (fit == by_size_.end()) return {};
+  const std::size_t waste = fit->first - capacity;
+  if (waste > capacity / 4 || wasted_ + waste > highest_ / 16) return {};
   const Block block = *fit->second;
   released_.erase(fit->second);
   by_size_.erase(fit);
-  cached_ -= block.capacity;
+  wasted_ += waste;
   return block;
 }
 
 Pool::Block Pool::map_new(std::size_t capacity) {
-  drop_above(allowed() > capacity ? allowed() - capacity : 0);
+  const std::size_t bound = highest_ + highest_ / 16;
+  drop_above(bound > capacity ? bound - capacity : 0);
   const auto map = [&] {
     return mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   };
@@ -119,7 +117,6 @@ void Pool::drop(Cached::iterator block) noexcept {
   ASAN_UNPOISON_MEMORY_REGION(block->data, block->capacity);
   munmap(block->data, block->capacity);
   mapped_ -= block->capacity;
-  cached_ -= block->capacity;
   released_.erase(block);
 }
 
@@ -127,8 +124,6 @@ void Pool::drop(Cached::iterator block) noexcept {
 void Pool::drop_above(std::size_t bytes) noexcept {
   while (mapped_ > bytes && !released_.empty()) drop(released_.begin());
 }
-
-std::size_t Pool::allowed() const { return highest_ + highest_ / 16; }
 
 MemoryStatistics Pool::statistics() const {
   const std::scoped_lock lock(mutex_);
@@ -140,9 +135,9 @@ void Pool::reset_peak() {
   statistics_.peak = statistics_.current;
 }
 
-std::size_t Pool::cached_bytes() const {
+std::size_t Pool::held_bytes() const {
   const std::scoped_lock lock(mutex_);
-  return cached_;
+  return mapped_;
 }
 
 }  // namespace tokenwerk::cpu

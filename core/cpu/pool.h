@@ -31,8 +31,8 @@ class Pool {
   /// Counts the bytes asked for, not what blocks round them up to.
   [[nodiscard]] MemoryStatistics statistics() const;
   void reset_peak();
-  /// Bytes of released blocks that wait for a request.
-  [[nodiscard]] std::size_t cached_bytes() const;
+  /// Bytes of all large blocks, in use or cached: what they may take of memory.
+  [[nodiscard]] std::size_t held_bytes() const;
 
  private:
   struct Block {
@@ -47,14 +47,13 @@ class Pool {
   Block map_new(std::size_t capacity);
   void drop(Cached::iterator block) noexcept;
   void drop_above(std::size_t bytes) noexcept;
-  [[nodiscard]] std::size_t allowed() const;
 
   mutable std::mutex mutex_;
   MemoryStatistics statistics_;
-  std::size_t highest_ = 0;                               ///< bytes in use; no reset lowers it
-  std::size_t mapped_ = 0;                                ///< bytes of all blocks, cached or in use
-  std::size_t cached_ = 0;                                ///< bytes of cached blocks
-  Cached released_;                                       ///< cached blocks, the oldest first
+  std::size_t highest_ = 0;  ///< bytes in use; no reset lowers it
+  std::size_t mapped_ = 0;   ///< bytes of all blocks, cached or in use
+  std::size_t wasted_ = 0;   ///< bytes of the blocks in use that nobody asked for
+  Cached released_;          ///< cached blocks, the oldest first
   std::multimap<std::size_t, Cached::iterator> by_size_;  ///< the same by capacity
   std::unordered_map<void*, std::size_t> capacities_;     ///< of the large blocks in use
 };

@@ -71,9 +71,21 @@ TW_INLINE F64x16 load(const double* p) {
   return v;
 }
 TW_INLINE F32x16 load(const Bf16* p) {
+#if defined(__AVX512F__)
+  const U32x16 wide =
+      (U32x16)_mm512_maskz_cvtepu16_epi32(0xffff, _mm256_loadu_si256((const __m256i*)p));
+#elif defined(__AVX2__)
+  const __m256i low = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p));
+  const __m256i high = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p + 1));
+  U32x16 wide;
+  std::memcpy(&wide, &low, 32);
+  std::memcpy((char*)&wide + 32, &high, 32);
+#else
   U16x16 half;
   std::memcpy(&half, p, sizeof half);
-  return (F32x16)(__builtin_convertvector(half, U32x16) << 16);
+  const U32x16 wide = __builtin_convertvector(half, U32x16);
+#endif
+  return (F32x16)(wide << 16);
 }
 
 TW_INLINE void store(float* p, F32x16 v) { std::memcpy(p, &v, sizeof v); }
@@ -83,9 +95,24 @@ TW_INLINE void store(Bf16* p, F32x16 v) {
   const U32x16 u = (U32x16)v;
   const U32x16 rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
   const U32x16 quiet = (u >> 16) | 0x40u;
-  const U16x16 half =
-      __builtin_convertvector((u & 0x7fffffffu) > 0x7f800000u ? quiet : rounded, U16x16);
+  // What the compiler would narrow, and on narrow registers compare, element by element.
+#if defined(__AVX512F__)
+  const U32x16 upper = v != v ? quiet : rounded;
+  _mm256_storeu_si256((__m256i*)p, _mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)upper));
+#else
+  const U32x16 nan = (U32x16)((0x7f800000 - (I32x16)(u & 0x7fffffffu)) >> 31);
+  const U32x16 upper = (quiet & nan) | (rounded & ~nan);
+#if defined(__AVX2__)
+  __m256i low, high;
+  std::memcpy(&low, &upper, 32);
+  std::memcpy(&high, (const char*)&upper + 32, 32);
+  const __m256i mixed = _mm256_packus_epi32(low, high);
+  _mm256_storeu_si256((__m256i*)p, _mm256_permute4x64_epi64(mixed, 0xd8));
+#else
+  const U16x16 half = __builtin_convertvector(upper, U16x16);
   std::memcpy(p, &half, sizeof half);
+#endif
+#endif
 }
 
 template <typename T>
@@ -158,13 +185,38 @@ TW_INLINE F64x16 fma(F64x16 a, F64x16 b, F64x16 c) {
   return out;
 }
 
+/// a < b ? c : d, lane by lane. Written for each register by itself: the compiler compares vectors
+/// that are wider than one element by element.
+template <typename V>
+TW_INLINE V if_less(V a, V b, V c, V d) {
+#if defined(__AVX512F__)
+  constexpr int bytes = 64;
+#elif defined(__AVX2__)
+  constexpr int bytes = 32;
+#else
+  constexpr int bytes = 16;
+#endif
+  typedef std::remove_reference_t<decltype(a[0])> Register __attribute__((vector_size(bytes)));
+  for (unsigned i = 0; i < sizeof(V); i += bytes) {
+    Register x, y, z, w;
+    std::memcpy(&x, (const char*)&a + i, bytes);
+    std::memcpy(&y, (const char*)&b + i, bytes);
+    std::memcpy(&z, (const char*)&c + i, bytes);
+    std::memcpy(&w, (const char*)&d + i, bytes);
+    w = x < y ? z : w;
+    std::memcpy((char*)&d + i, &w, bytes);
+  }
+  return d;
+}
+
+/// The second where one of them is NaN.
 template <typename V>
 TW_INLINE V max(V a, V b) {
-  return a > b ? a : b;
+  return if_less(b, a, a, b);
 }
 template <typename V>
 TW_INLINE V min(V a, V b) {
-  return a < b ? a : b;
+  return if_less(a, b, a, b);
 }
 
 /// By intrinsics, because the compiler keeps sqrtf scalar for the sake of errno.
@@ -188,18 +240,39 @@ TW_INLINE F64x16 sqrt(F64x16 v) {
   return v;
 }
 
+/// The lower or the upper half of a vector's lanes.
+template <typename V>
+struct HalvesOf {
+  typedef std::remove_reference_t<decltype(V{}[0])> Half
+      __attribute__((vector_size(sizeof(V) / 2)));
+  Half low, high;
+};
+template <typename V>
+TW_INLINE HalvesOf<V> halves_of(V v) {
+  HalvesOf<V> out;
+  std::memcpy(&out.low, &v, sizeof(V) / 2);
+  std::memcpy(&out.high, (const char*)&v + sizeof(V) / 2, sizeof(V) / 2);
+  return out;
+}
+
 /// Sum of the lanes by a fixed tree: 8 apart, then 4, 2, 1.
 template <typename V>
 TW_INLINE auto sum_of(V v) {
-  for (int width = lanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) v[i] = v[i] + v[i + width];
-  return v[0];
+  if constexpr (sizeof(V) == 2 * sizeof(v[0])) {
+    return v[0] + v[1];
+  } else {
+    const auto [low, high] = halves_of(v);
+    return sum_of(low + high);
+  }
 }
 template <typename V>
 TW_INLINE auto max_of(V v) {
-  for (int width = lanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) v[i] = v[i] > v[i + width] ? v[i] : v[i + width];
-  return v[0];
+  if constexpr (sizeof(V) == 2 * sizeof(v[0])) {
+    return v[0] > v[1] ? v[0] : v[1];
+  } else {
+    const auto [low, high] = halves_of(v);
+    return max_of(low > high ? low : high);
+  }
 }
 
 }  // namespace tokenwerk::cpu::TW_ISA

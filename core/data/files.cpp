@@ -47,21 +47,6 @@ void sync_folder_of(const std::string& path) {
 
 }  // namespace
 
-FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept
-    : value_(std::exchange(other.value_, -1)) {}
-
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  std::swap(value_, other.value_);
-  return *this;
-}
-
-FileDescriptor::~FileDescriptor() { close(); }
-
-void FileDescriptor::close() noexcept {
-  if (value_ >= 0) ::close(value_);
-  value_ = -1;
-}
-
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   const FileDescriptor file = open_to_read(path_);
   size_ = size_of_file(file, path_);
@@ -142,7 +127,7 @@ void AsideFile::publish() {
   if (!buffer_.empty()) finish();
   TW_CHECK_AS(DataError, std::rename(partial_path().c_str(), path_.c_str()) == 0, path_,
               ": cannot rename: ", std::strerror(errno));
-  file_.close();  // held until here: the lock keeps other writers away from the partial file
+  file_.reset();  // held until here: the lock keeps other writers away from the partial file
   sync_folder_of(path_);
 }
 

@@ -9,25 +9,9 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "core/file_descriptor.h"
 
 namespace tokenwerk {
-
-/// Owner of a POSIX file descriptor.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int value) : value_(value) {}
-  FileDescriptor(FileDescriptor&& other) noexcept;
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  ~FileDescriptor();
-
-  [[nodiscard]] int get() const { return value_; }
-  [[nodiscard]] explicit operator bool() const { return value_ >= 0; }
-  void close() noexcept;
-
- private:
-  int value_ = -1;
-};
 
 /// A whole file as read-only memory. The file must not shrink while it is mapped (the system
 /// answers with SIGBUS); replacing it by rename is fine.

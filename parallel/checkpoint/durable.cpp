@@ -31,8 +31,6 @@ void write_all(const fs::path& path, const FileDescriptor& file, std::string_vie
 
 }  // namespace
 
-void FileDescriptorTraits::release(Handle descriptor) noexcept { ::close(descriptor); }
-
 std::string system_error(int error) { return std::generic_category().message(error); }
 
 FileDescriptor open_file(const fs::path& path, int flags) {

@@ -6,16 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/unique_handle.h"
+#include "core/file_descriptor.h"
 
 namespace tokenwerk {
-
-struct FileDescriptorTraits {
-  using Handle = int;
-  static Handle none() { return -1; }
-  static void release(Handle descriptor) noexcept;
-};
-using FileDescriptor = UniqueHandle<FileDescriptorTraits>;
 
 /// The system's words for an errno.
 [[nodiscard]] std::string system_error(int error);

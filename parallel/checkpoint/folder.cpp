@@ -61,7 +61,8 @@ std::optional<Index> step_of(std::string_view name) {
   Index step = 0;
   const char* end = name.data() + name.size();
   const auto [stop, fault] = std::from_chars(name.data() + prefix.size(), end, step);
-  if (fault != std::errc() || stop != end || name != step_folder(step)) return std::nullopt;
+  if (fault != std::errc() || stop != end || step < 0 || name != step_folder(step))
+    return std::nullopt;
   return step;
 }
 
@@ -122,8 +123,8 @@ std::optional<CheckpointFault> incompleteness_of(const fs::path& folder) {
                                fmt::format("has {} bytes instead of {}", bytes, file.sum.bytes)};
     }
     return std::nullopt;
-  } catch (const CheckpointError& fault) {
-    return CheckpointFault{(folder / manifest_file).string(), fault.what()};
+  } catch (const CheckpointError& error) {
+    return fault_from(folder / manifest_file, error);
   }
 }
 
@@ -151,12 +152,21 @@ std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
   return std::nullopt;
 }
 
+namespace {
+
+std::string newest_fault(const std::vector<fs::path>& folders) {
+  const auto fault = incompleteness_of(folders.back());
+  return fault ? fmt::format("{}: {}", fault->file, fault->what) : folders.back().string();
+}
+
+}  // namespace
+
 fs::path resolve_checkpoint(const fs::path& path) {
   const std::vector<fs::path> folders = list_checkpoints(path);
   if (folders.size() == 1 && folders[0] == without_slash(path)) return folders[0];
   const auto latest = latest_checkpoint(path);
-  TW_CHECK_AS(CheckpointError, latest, path.string(), ": no complete checkpoint there (",
-              folders.size(), " damaged)");
+  TW_CHECK_AS(CheckpointError, latest, path.string(), ": no complete checkpoint there",
+              folders.empty() ? std::string() : ", not even " + newest_fault(folders));
   return *latest;
 }
 

@@ -38,6 +38,10 @@ class AsideFolder {
   bool published_ = false;
 };
 
+/// A fault of this file from an error whose message may begin with the file's name.
+[[nodiscard]] CheckpointFault fault_from(const std::filesystem::path& file,
+                                         const CheckpointError& error);
+
 /// The size and sum on disk against the manifest's; nothing when they agree.
 [[nodiscard]] std::optional<CheckpointFault> fault_of(const std::filesystem::path& folder,
                                                       const StoredFile& file);

@@ -9,6 +9,7 @@
 
 #include "core/unique_handle.h"
 #include "parallel/checkpoint/box.h"
+#include "parallel/checkpoint/deferred_file.h"
 
 namespace tokenwerk {
 namespace {
@@ -30,12 +31,14 @@ herr_t collect(unsigned, const H5E_error2_t* entry, void* out) {
   return 0;
 }
 
-// The stack's innermost entry has the system's words; the outermost repeats the call.
+// The stack's innermost entry says most; the others repeat it.
 std::string error_stack() {
   std::vector<std::string> words;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, collect, &words);
   H5Eclear2(H5E_DEFAULT);
-  return words.empty() ? "no reason given" : words.front();
+  if (words.empty()) return "no reason given";
+  std::ranges::replace(words.front(), '\n', ' ');
+  return words.front();
 }
 
 template <typename Status, typename... Parts>
@@ -46,7 +49,7 @@ Status checked(Status status, const Parts&... parts) {
   TW_RAISE(CheckpointError, what, ": HDF5: ", error_stack());
 }
 
-// TW_HDF5(id, "what failed"): owns what a call returned.
+// Owns what a call returned.
 template <typename... Parts>
 Hid owned(hid_t id, const Parts&... parts) {
   return Hid(checked(id, parts...));
@@ -106,11 +109,69 @@ Hid link_properties() {
   return properties;
 }
 
+// -- HDF5's way to our files: a driver of its own kind, which never fails (see DeferredFile)
+
+struct Driver {
+  H5FD_t base{};  // first: HDF5 sees only this
+  DeferredFile* file = nullptr;
+  haddr_t end = 0;  // of what HDF5 has allocated
+};
+
+Driver* driver_of(H5FD_t* file) { return reinterpret_cast<Driver*>(file); }
+const Driver* driver_of(const H5FD_t* file) { return reinterpret_cast<const Driver*>(file); }
+
+H5FD_class_t driver_class() {
+  H5FD_class_t c{};
+  c.name = "tokenwerk";
+  c.maxaddr = static_cast<haddr_t>(std::numeric_limits<std::int64_t>::max());
+  c.fc_degree = H5F_CLOSE_WEAK;
+  c.fapl_size = sizeof(Driver*);
+  c.open = [](const char*, unsigned, hid_t access, haddr_t) -> H5FD_t* {
+    return &(*static_cast<Driver* const*>(H5Pget_driver_info(access)))->base;
+  };
+  c.close = [](H5FD_t*) -> herr_t { return 0; };
+  c.query = [](const H5FD_t*, unsigned long* flags) -> herr_t {
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
+             H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    return 0;
+  };
+  c.get_eoa = [](const H5FD_t* file, H5FD_mem_t) { return driver_of(file)->end; };
+  c.set_eoa = [](H5FD_t* file, H5FD_mem_t, haddr_t end) -> herr_t {
+    driver_of(file)->end = end;
+    return 0;
+  };
+  c.get_eof = [](const H5FD_t* file, H5FD_mem_t) -> haddr_t {
+    return driver_of(file)->file->size();
+  };
+  c.read = [](H5FD_t* file, H5FD_mem_t, hid_t, haddr_t at, size_t bytes, void* data) -> herr_t {
+    driver_of(file)->file->read(at, data, bytes);
+    return 0;
+  };
+  c.write = [](H5FD_t* file, H5FD_mem_t, hid_t, haddr_t at, size_t bytes,
+               const void* data) -> herr_t {
+    driver_of(file)->file->write(at, data, bytes);
+    return 0;
+  };
+  c.truncate = [](H5FD_t* file, hid_t, hbool_t) -> herr_t {
+    if (driver_of(file)->end != driver_of(file)->file->size())
+      driver_of(file)->file->resize(driver_of(file)->end);
+    return 0;
+  };
+  const H5FD_mem_t kinds[] = H5FD_FLMAP_DICHOTOMY;
+  std::ranges::copy(kinds, c.fl_map);
+  return c;
+}
+
+// HDF5 keeps the pointer to the class for as long as a file of it is open.
+const H5FD_class_t our_driver = driver_class();
+
 }  // namespace
 
 struct Hdf5File::Handles {
   std::filesystem::path path;
-  Hid file;
+  std::unique_ptr<DeferredFile> written;  // none when the file is only read
+  Driver driver;
+  Hid file;  // last, so that it closes first
 
   // Names where a fault happened.
   [[nodiscard]] std::string at(const std::string& dataset) const {
@@ -118,9 +179,11 @@ struct Hdf5File::Handles {
   }
   [[nodiscard]] Hid make_dataset(const std::string& name, DType dtype, const Hid& space,
                                  const Hid& properties) const {
-    return owned(H5Dcreate2(file.get(), name.c_str(), type_of(dtype).get(), space.get(),
-                            link_properties().get(), properties.get(), H5P_DEFAULT),
-                 at(name), ": cannot create");
+    Hid set = owned(H5Dcreate2(file.get(), name.c_str(), type_of(dtype).get(), space.get(),
+                               link_properties().get(), properties.get(), H5P_DEFAULT),
+                    at(name), ": cannot create");
+    written->check();
+    return set;
   }
 };
 
@@ -131,17 +194,27 @@ Hdf5File::~Hdf5File() = default;
 
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // faults become messages, not prints
-  return Hdf5File(std::make_unique<Handles>(
-      path, owned(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation_properties(H5P_FILE_CREATE).get(),
-                            access_properties().get()),
-                  path.string(), ": cannot create")));
+  auto handles = std::make_unique<Handles>();
+  handles->path = path;
+  handles->written = std::make_unique<DeferredFile>(path);
+  handles->driver.file = handles->written.get();
+  Driver* driver = &handles->driver;
+  const Hid access = access_properties();
+  const Hid kind = owned(H5FDregister(&our_driver), "a file driver");
+  checked(H5Pset_driver(access.get(), kind.get(), &driver), "a file driver");
+  handles->file = owned(H5Fcreate(path.c_str(), H5F_ACC_TRUNC,
+                                  creation_properties(H5P_FILE_CREATE).get(), access.get()),
+                        path.string(), ": cannot create");
+  return Hdf5File(std::move(handles));
 }
 
 Hdf5File Hdf5File::open(const std::filesystem::path& path) {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  return Hdf5File(std::make_unique<Handles>(
-      path, owned(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get()), path.string(),
-                  ": cannot open")));
+  auto handles = std::make_unique<Handles>();
+  handles->path = path;
+  handles->file = owned(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get()),
+                        path.string(), ": cannot open");
+  return Hdf5File(std::move(handles));
 }
 
 void Hdf5File::write(const std::string& dataset, DType dtype, const Shape& shape,
@@ -151,6 +224,7 @@ void Hdf5File::write(const std::string& dataset, DType dtype, const Shape& shape
   const Hid set = handles_->make_dataset(dataset, dtype, space_of(shape), properties);
   checked(H5Dwrite(set.get(), type_of(dtype).get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, data),
           handles_->at(dataset), ": cannot write");
+  handles_->written->check();
 }
 
 void Hdf5File::write_virtual(const std::string& dataset, DType dtype, const Shape& shape,
@@ -190,6 +264,7 @@ void Hdf5File::read(const std::string& dataset, DType dtype, const Shape& shape,
 
 void Hdf5File::close() {
   checked(H5Fclose(handles_->file.take()), handles_->path.string(), ": cannot close");
+  if (handles_->written) handles_->written->check();
 }
 
 namespace {
@@ -244,6 +319,24 @@ Hdf5Array read_hdf5_array(const std::filesystem::path& path, const std::string& 
             where);
   }
   return array;
+}
+
+double read_hdf5_attribute(const std::filesystem::path& path, const std::string& object,
+                           const std::string& name) {
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  const std::string where = fmt::format("{}: {} @{}", path.string(), object, name);
+  const Hid file = owned(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_properties().get()), where);
+  const Hid holder = owned(H5Oopen(file.get(), object.c_str(), H5P_DEFAULT), where);
+  const Hid attribute = owned(H5Aopen(holder.get(), name.c_str(), H5P_DEFAULT), where);
+  double value = 0.0;
+  checked(H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &value), where);
+  return value;
+}
+
+std::string hdf5_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  const bool known = H5get_libversion(&major, &minor, &release) >= 0;
+  return known ? fmt::format("{}.{}.{}", major, minor, release) : "unknown";
 }
 
 }  // namespace tokenwerk

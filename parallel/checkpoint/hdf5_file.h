@@ -71,4 +71,11 @@ struct Hdf5Array {
 [[nodiscard]] Hdf5Array read_hdf5_array(const std::filesystem::path& path,
                                         const std::string& dataset);
 
+/// Reads a numeric scalar attribute of a group or dataset ("/" is the file's root).
+[[nodiscard]] double read_hdf5_attribute(const std::filesystem::path& path,
+                                         const std::string& object, const std::string& name);
+
+/// "1.10.8": of the library that runs, not of the header it was built with.
+[[nodiscard]] std::string hdf5_version();
+
 }  // namespace tokenwerk

@@ -5,6 +5,13 @@
 namespace tokenwerk {
 namespace fs = std::filesystem;
 
+CheckpointFault fault_from(const fs::path& file, const CheckpointError& error) {
+  std::string_view what = error.what();
+  const std::string prefix = file.string() + ": ";
+  if (what.starts_with(prefix)) what.remove_prefix(prefix.size());
+  return {file.string(), std::string(what)};
+}
+
 std::optional<CheckpointFault> fault_of(const fs::path& folder, const StoredFile& file) {
   const std::string path = (folder / file.name).string();
   std::error_code fault;
@@ -18,7 +25,7 @@ std::optional<CheckpointFault> fault_of(const fs::path& folder, const StoredFile
     return CheckpointFault{path, fmt::format("is damaged: its checksum is {} instead of {}",
                                              hex(sum.xxh3), hex(file.sum.xxh3))};
   } catch (const CheckpointError& error) {
-    return CheckpointFault{path, error.what()};
+    return fault_from(path, error);
   }
 }
 
@@ -31,7 +38,7 @@ std::vector<CheckpointFault> verify_checkpoint(const fs::path& folder) {
     if (manifest.view)
       if (const auto fault = fault_of(folder, *manifest.view)) faults.push_back(*fault);
   } catch (const CheckpointError& error) {
-    faults.push_back({(folder / manifest_file).string(), error.what()});
+    faults.push_back(fault_from(folder / manifest_file, error));
   }
   return faults;
 }

@@ -41,6 +41,8 @@ void repair_view(const fs::path& folder, Manifest manifest) {
       write_text_file(folder / manifest_file, to_text(manifest));
   } catch (const CheckpointError& error) {
     spdlog::warn("{}: cannot be made anew: {}", fault->file, error.what());
+    std::error_code ignored;
+    fs::remove(aside(folder / view_file), ignored);
   }
 }
 

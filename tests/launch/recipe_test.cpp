@@ -342,21 +342,11 @@ TEST(Recipe, MutatedTextIsReadOrRefusedButNeverCrashes) {
     for (std::size_t n = 1 + below(4); n > 0 && !text.empty(); --n) {
       const std::size_t at = below(text.size()), length = std::min(text.size() - at, below(12));
       switch (below(5)) {
-        case 0:
-          text[at] = letters[below(letters.size())];
-          break;
-        case 1:
-          text.erase(at, length);
-          break;
-        case 2:
-          text.insert(at, text.substr(below(text.size()), length));
-          break;
-        case 3:
-          text.insert(at, 1, letters[below(letters.size())]);
-          break;
-        default:
-          text[at] = static_cast<char>(below(256));
-          break;
+        case 0: text[at] = letters[below(letters.size())]; break;
+        case 1: text.erase(at, length); break;
+        case 2: text.insert(at, text.substr(below(text.size()), length)); break;
+        case 3: text.insert(at, 1, letters[below(letters.size())]); break;
+        default: text[at] = static_cast<char>(below(256)); break;
       }
     }
     try {

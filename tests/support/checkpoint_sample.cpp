@@ -31,24 +31,25 @@ void for_each_element(const Shape& whole, const Box& box, Index row_stride, Visi
 
 }  // namespace
 
-SampleArray sample_array(std::string name, DType dtype, Shape shape) {
+SampleArray sample_array(std::string name, DType dtype, Shape shape, Index salt) {
   const std::size_t size = static_cast<std::size_t>(shape.count()) * size_of(dtype);
   SampleArray array{std::move(name), shape, dtype, std::vector<std::byte>(size)};
-  const std::uint64_t seed = std::hash<std::string>()(array.name);
+  const std::uint64_t seed =
+      mixed(std::hash<std::string>()(array.name) + static_cast<std::uint64_t>(salt));
   for (std::size_t i = 0; i < size; ++i)
     array.bytes[i] = static_cast<std::byte>(mixed(seed + i) >> 17);
   return array;
 }
 
-std::vector<SampleArray> sample_arrays() {
-  return {sample_array("model/embedding.weight", DType::f32, {37, 12}),
-          sample_array("model/blocks.0.mlp.up.weight", DType::bf16, {16, 31}),
-          sample_array("model/norm.bias", DType::f32, {5}),
-          sample_array("model/one", DType::f64, {1}),
-          sample_array("optimizer/m/blocks.0.mlp.up.weight", DType::f32, {16, 31}),
-          sample_array("optimizer/cube", DType::f64, {3, 7, 5}),
-          sample_array("optimizer/four", DType::i32, {2, 3, 11, 9}),
-          sample_array("optimizer/thin", DType::bf16, {1, 1, 13, 1})};
+std::vector<SampleArray> sample_arrays(Index salt) {
+  return {sample_array("model/embedding.weight", DType::f32, {37, 12}, salt),
+          sample_array("model/blocks.0.mlp.up.weight", DType::bf16, {16, 31}, salt),
+          sample_array("model/norm.bias", DType::f32, {5}, salt),
+          sample_array("model/one", DType::f64, {1}, salt),
+          sample_array("optimizer/m/blocks.0.mlp.up.weight", DType::f32, {16, 31}, salt),
+          sample_array("optimizer/cube", DType::f64, {3, 7, 5}, salt),
+          sample_array("optimizer/four", DType::i32, {2, 3, 11, 9}, salt),
+          sample_array("optimizer/thin", DType::bf16, {1, 1, 13, 1}, salt)};
 }
 
 TensorView BoxMemory::view() { return {bytes.data(), box.extent, row_stride, dtype, nullptr}; }

@@ -18,12 +18,12 @@ struct SampleArray {
   std::vector<std::byte> bytes;
 };
 
-/// Bits that look random but depend only on name and position: all patterns, NaNs and denormals
-/// too.
-[[nodiscard]] SampleArray sample_array(std::string name, DType dtype, Shape shape);
+/// Bits that look random but depend only on salt, name and position: all patterns, NaNs and
+/// denormals too.
+[[nodiscard]] SampleArray sample_array(std::string name, DType dtype, Shape shape, Index salt = 0);
 
 /// Every dtype, 1 to 4 dims, extents of 1 and odd ones; some smaller than eight ranks.
-[[nodiscard]] std::vector<SampleArray> sample_arrays();
+[[nodiscard]] std::vector<SampleArray> sample_arrays(Index salt = 0);
 
 /// Memory for a box with a gap behind each row.
 struct BoxMemory {

@@ -48,6 +48,7 @@ class TemporaryFolder {
 /// Makes or replaces a file, and the folders above it.
 inline void write_file(const std::filesystem::path& path, std::string_view content) {
   std::filesystem::create_directories(path.parent_path());
+  std::filesystem::remove(path);  // ext4 syncs a file that is truncated and written again
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(content.data(), static_cast<std::streamsize>(content.size()));
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());

@@ -18,7 +18,7 @@ namespace {
 
 enum class Where { caller, own_stream };
 
-const std::vector<Index> counts = {1, 2, 7, 127, 1000, 4097, 65537, 1200007};
+const std::vector<Index> counts = {1, 2, 7, 127, 1000, 4097, 65537, 600011};
 
 template <typename T>
 std::vector<T> values_of(std::uint64_t seed, int rank, Index count) {

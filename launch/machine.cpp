@@ -1,0 +1,154 @@
+#include "launch/machine.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <vector>
+
+#include "core/cpu/parallel_for.h"
+#include "core/ops/matmul.h"
+#include "core/ops/random.h"
+
+namespace tokenwerk {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double measuring_seconds = 0.3;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Seconds of the fastest run: a peak is what is left when nothing disturbs. The first run, which
+/// prepares caches and pages, does not count.
+double fastest_seconds(const std::function<void()>& run) {
+  run();
+  const auto start = Clock::now();
+  double fastest = 1e30;
+  do {
+    const auto before = Clock::now();
+    run();
+    fastest = std::min(fastest, seconds_since(before));
+  } while (seconds_since(start) < measuring_seconds);
+  return fastest;
+}
+
+/// A file that is closed and removed at the end.
+class ScratchFile {
+ public:
+  explicit ScratchFile(const std::filesystem::path& folder)
+      : path_((folder / "tokenwerk-XXXXXX").string()), descriptor_(mkstemp(path_.data())) {
+    TW_CHECK(descriptor_ >= 0, path_, ": cannot be made: ", std::strerror(errno));
+    ::unlink(path_.c_str());
+  }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+  ~ScratchFile() { ::close(descriptor_); }
+
+  void write(const std::vector<char>& block) const {
+    for (std::size_t done = 0; done < block.size();) {
+      const ssize_t written = ::write(descriptor_, block.data() + done, block.size() - done);
+      TW_CHECK(written > 0, path_, ": cannot be written: ", std::strerror(errno));
+      done += static_cast<std::size_t>(written);
+    }
+  }
+  void sync() const {
+    TW_CHECK(::fsync(descriptor_) == 0, path_, ": cannot be synced: ", std::strerror(errno));
+  }
+
+ private:
+  std::string path_;
+  int descriptor_;
+};
+
+/// The value of a "name: value" line of a file under /proc; empty if there is none.
+std::string proc_value(const char* file, std::string_view name) {
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.starts_with(name)) continue;
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
+    return value == std::string::npos ? "" : line.substr(value);
+  }
+  return {};
+}
+
+std::size_t kibibytes(std::string_view name) {
+  const std::string value = proc_value("/proc/meminfo", name);
+  return value.empty() ? 0 : std::stoull(value) * 1024;
+}
+
+}  // namespace
+
+double measured_matrix_peak(Device& device, Stream& stream, DType dtype) {
+  // Large enough for full speed on a few cores, small enough for a few runs within the time.
+  constexpr Index n = 1024, c = 1024, f = 1024;
+  const Tensor x(device, dtype, {n, c}), w(device, dtype, {f, c}), y(device, dtype, {n, f});
+  fill_normal(stream, x, {.stream = hash_of("x"), .global_columns = c});
+  fill_normal(stream, w, {.stream = hash_of("w"), .global_columns = c});
+  const double seconds = fastest_seconds([&] {
+    matmul(stream, y, x, w);
+    stream.synchronize();
+  });
+  return 2.0 * n * c * f / seconds;
+}
+
+double measured_memory_bandwidth(Device& device) {
+  constexpr Index count = Index{1} << 24;  // 64 MiB an array
+  constexpr Index grain = Index{1} << 16;
+  const Tensor a(device, DType::f32, {count}), b(device, DType::f32, {count}),
+      c(device, DType::f32, {count});
+  auto *const pa = a.view().as<float>(), *const pb = b.view().as<float>(),
+              *const pc = c.view().as<float>();
+  // Each thread touches first what it will read, so that pages lie in its own memory.
+  cpu::parallel_for(count, grain, [=](Index first, Index last) {
+    std::fill(pa + first, pa + last, 0.0f);
+    std::fill(pb + first, pb + last, 1.0f);
+    std::fill(pc + first, pc + last, 2.0f);
+  });
+  const double seconds = fastest_seconds([&] {
+    cpu::parallel_for(count, grain, [=](Index first, Index last) {
+      for (Index i = first; i < last; ++i) pa[i] = pb[i] + 3.0f * pc[i];
+    });
+  });
+  return 3.0 * sizeof(float) * count / seconds;
+}
+
+double measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes) {
+  // Bytes that no file system compresses away.
+  std::vector<char> block(std::size_t{1} << 22);
+  std::uint32_t state = 1;
+  for (char& byte : block) byte = static_cast<char>((state = state * 1664525u + 1013904223u) >> 24);
+  const ScratchFile file(folder);
+  const auto start = Clock::now();
+  const std::size_t blocks = std::max<std::size_t>(1, bytes / block.size());
+  for (std::size_t i = 0; i < blocks; ++i) file.write(block);
+  file.sync();
+  return static_cast<double>(blocks * block.size()) / seconds_since(start);
+}
+
+std::string processor_name() {
+  const std::string name = proc_value("/proc/cpuinfo", "model name");
+  return name.empty() ? "unknown" : name;
+}
+
+Cores cores() {
+  const auto present = static_cast<int>(std::max(1l, sysconf(_SC_NPROCESSORS_ONLN)));
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const bool known = sched_getaffinity(0, sizeof(set), &set) == 0;
+  return {known ? CPU_COUNT(&set) : present, present};
+}
+
+HostMemory host_memory() { return {kibibytes("MemTotal"), kibibytes("MemAvailable")}; }
+
+}  // namespace tokenwerk

@@ -1,0 +1,40 @@
+#pragma once
+/// What the machine under this rank can do, by measuring and by asking.
+
+#include <filesystem>
+#include <string>
+
+#include "core/device.h"
+
+namespace tokenwerk {
+
+/// FLOP/s of the fastest of some matrix products (N,C) @ (F,C)^T of 2 N C F operations, over about
+/// 0.3 s: what MFU divides by. It is the share of this rank: where ranks share cores, let all of
+/// them measure at the same time.
+[[nodiscard]] double measured_matrix_peak(Device& device, Stream& stream, DType dtype);
+
+/// Bytes/s of a[i] = b[i] + s c[i] over arrays much larger than caches, counting the three arrays
+/// once each, as STREAM does (McCalpin 1995). The fastest of some passes over about 0.3 s.
+[[nodiscard]] double measured_memory_bandwidth(Device& device);
+
+/// Bytes/s of writing a file of this size in a folder, to the end of fsync. Throws Error naming the
+/// file when it cannot be written; leaves nothing behind.
+[[nodiscard]] double measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes);
+
+/// The processor's name as the system tells it; "unknown" where it does not.
+[[nodiscard]] std::string processor_name();
+
+/// Cores this process may run on, and those of the host.
+struct Cores {
+  int usable = 1;
+  int present = 1;
+};
+[[nodiscard]] Cores cores();
+
+struct HostMemory {
+  std::size_t total = 0;
+  std::size_t available = 0;
+};
+[[nodiscard]] HostMemory host_memory();
+
+}  // namespace tokenwerk
