@@ -16,14 +16,10 @@ constexpr Index largest_record = Index{256} << 20;  ///< it lists the input path
 
 const char* name_of(Documents documents) {
   switch (documents) {
-    case Documents::automatic:
-      return "automatic";
-    case Documents::file:
-      return "file";
-    case Documents::line:
-      return "line";
-    case Documents::record:
-      return "record";
+    case Documents::automatic: return "automatic";
+    case Documents::file: return "file";
+    case Documents::line: return "line";
+    case Documents::record: return "record";
   }
   return "?";
 }

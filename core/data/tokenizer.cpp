@@ -71,6 +71,14 @@ std::string read_model(const std::string& prefix, const Json& description) {
 
 }  // namespace
 
+std::vector<std::vector<std::int32_t>> Tokenizer::encode_all(
+    std::span<const std::string_view> texts) const {
+  std::vector<std::vector<std::int32_t>> all;
+  all.reserve(texts.size());
+  for (const std::string_view text : texts) all.push_back(encode(text));
+  return all;
+}
+
 std::unique_ptr<Tokenizer> make_bytes_tokenizer() { return std::make_unique<BytesTokenizer>(); }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& prefix) {

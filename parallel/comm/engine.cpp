@@ -32,8 +32,9 @@ void CommEngine::serialized(const std::function<void()>& body) {
 }
 
 void CommEngine::drain() {
+  Idle idle;
   while (outstanding_ > 0 && !halted_)
-    if (!progress()) std::this_thread::yield();
+    if (!progress()) idle.rest();
 }
 
 void CommEngine::halt() noexcept {
@@ -42,12 +43,13 @@ void CommEngine::halt() noexcept {
 }
 
 void CommEngine::work(const std::stop_token& stop) {
+  Idle idle;
   while (!stop.stop_requested()) {
     {
       std::unique_lock lock(submission_);
       submitted_.wait(lock, stop, [this] { return outstanding_ > 0 && !halted_; });
     }
-    if (!progress()) std::this_thread::yield();
+    if (!progress()) idle.rest();
   }
 }
 
@@ -88,7 +90,7 @@ void CommQueue::wait(std::uint64_t count) {
   while (done_ < count) {
     if (failed_) std::rethrow_exception(error_);
     TW_CHECK_AS(CommError, !engine_->halted_, "communication has stopped on this rank");
-    if (!engine_->progress()) std::this_thread::yield();
+    if (!engine_->progress()) idle_.rest();
   }
   if (failed_) std::rethrow_exception(error_);
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "parallel/comm/idle.h"
 
 namespace tokenwerk {
 
@@ -88,6 +89,7 @@ class CommQueue {
 
   CommEngine* engine_;
   Tensor scratch_;
+  Idle idle_;
   int exceptions_;                                  ///< under way when this was made
   std::deque<std::unique_ptr<Operation>> waiting_;  ///< guarded by the engine's submission_
   std::unique_ptr<Operation> current_;              ///< from here guarded by the engine's driver_

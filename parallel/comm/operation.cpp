@@ -32,16 +32,12 @@ Operation::Progress Operation::advance(std::byte* scratch) {
     const PlanStep& step = plan_.steps[next_step_];
     switch (step.kind) {
       case StepKind::send:
-      case StepKind::receive:
-        post(step, scratch);
-        break;
+      case StepKind::receive: post(step, scratch); break;
       case StepKind::wait:
         if (!passed(step.first_message, step.last_message))
           return next_step_ > start ? Progress::moved : Progress::blocked;
         break;
-      case StepKind::reduce:
-        reduce(step, scratch);
-        break;
+      case StepKind::reduce: reduce(step, scratch); break;
       case StepKind::copy: {
         const std::byte* from = source(step.source, scratch);
         std::byte* to = target(step.range, scratch);
@@ -90,28 +86,20 @@ void Operation::reduce(const PlanStep& step, std::byte* scratch) const {
 
 std::byte* Operation::target(const ByteRange& range, std::byte* scratch) const {
   switch (range.buffer) {
-    case PlanBuffer::output:
-      return arguments_.output + range.first;
-    case PlanBuffer::scratch:
-      return scratch + range.first;
-    case PlanBuffer::workspace:
-      return arguments_.workspace + range.first;
-    case PlanBuffer::input:
-      break;
+    case PlanBuffer::output: return arguments_.output + range.first;
+    case PlanBuffer::scratch: return scratch + range.first;
+    case PlanBuffer::workspace: return arguments_.workspace + range.first;
+    case PlanBuffer::input: break;
   }
   TW_RAISE(Error, "the plan of ", text(), " writes to its input");
 }
 
 const std::byte* Operation::source(const ByteRange& range, const std::byte* scratch) const {
   switch (range.buffer) {
-    case PlanBuffer::output:
-      return arguments_.output + range.first;
-    case PlanBuffer::scratch:
-      return scratch + range.first;
-    case PlanBuffer::input:
-      return arguments_.input + range.first;
-    case PlanBuffer::workspace:
-      return arguments_.workspace + range.first;
+    case PlanBuffer::output: return arguments_.output + range.first;
+    case PlanBuffer::scratch: return scratch + range.first;
+    case PlanBuffer::input: return arguments_.input + range.first;
+    case PlanBuffer::workspace: return arguments_.workspace + range.first;
   }
   return nullptr;
 }

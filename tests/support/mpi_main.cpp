@@ -86,7 +86,7 @@ MpiEnvironment& environment() { return *current_environment; }
 
 double seconds_per_test() {
   const char* text = std::getenv("TOKENWERK_TEST_SECONDS");
-  return text == nullptr ? 60.0 : std::atof(text);
+  return text == nullptr ? 120.0 : std::atof(text);
 }
 
 }  // namespace tokenwerk::test

@@ -12,7 +12,7 @@ namespace tokenwerk::test {
 /// The ranks that run this program together.
 [[nodiscard]] MpiEnvironment& environment();
 
-/// Seconds after which a test counts as hung (TOKENWERK_TEST_SECONDS, 60 otherwise).
+/// Seconds after which a test counts as hung (TOKENWERK_TEST_SECONDS, 120 otherwise).
 [[nodiscard]] double seconds_per_test();
 
 /// A device and all ranks on it.

@@ -35,7 +35,7 @@ void expect_sum(const std::vector<float>& x, std::uint64_t seed, int size) {
 TEST(Engine, RunsTwoStreamsAndTheCallerOnOneCommunicatorTogether) {
   World world;
   const auto first = world.comm->make_stream(), second = world.comm->make_stream();
-  for (std::uint64_t round = 0; round < 20; ++round) {
+  for (std::uint64_t round = 0; round < 8; ++round) {
     const std::size_t count = 1 + mix(round) % 60000;
     std::vector<float> a = values_of(round, world.rank(), count);
     std::vector<float> b = values_of(round + 1000, world.rank(), count / 2 + 1);
@@ -116,7 +116,7 @@ TEST(Engine, ManyShortCollectivesInFlightAtOnceAllArrive) {
   World world;
   const auto stream = world.comm->make_stream();
   std::vector<std::vector<float>> all;
-  for (std::uint64_t i = 0; i < 300; ++i) all.push_back(values_of(i, world.rank(), 1 + i % 7));
+  for (std::uint64_t i = 0; i < 100; ++i) all.push_back(values_of(i, world.rank(), 1 + i % 7));
   for (std::vector<float>& x : all) world.comm->all_reduce(*stream, view_of(x, *world.device));
   stream->synchronize();
   for (std::uint64_t i = 0; i < all.size(); ++i) expect_sum(all[i], i, world.size());
