@@ -38,7 +38,7 @@ void cut(const std::filesystem::path& path, Index last_step) {
     const std::optional<Index> step = step_of(line);
     if (!step) ++damaged;
     // A last line without its end was cut short by whatever ended the run.
-    if (step && *step < last_step && !in.eof()) out << line << '\n';
+    if (step && *step <= last_step && !in.eof()) out << line << '\n';
   }
   out.close();
   TW_CHECK(out.good(), aside.string(), ": cannot be written");

@@ -89,7 +89,7 @@ void ProgressLine::show(const StepMetrics& metrics) {
 
 void ProgressLine::note(std::string_view text) {
   if (console_.kind == Console::Kind::silent) return;
-  const std::string live;
+  const std::string live = live_;
   clear();
   fmt::print(console_.file, "{}\n{}", text, live);
   live_ = live;

@@ -50,7 +50,7 @@ class Relations {
   }
 
   void check_multiple(std::string_view key, Index value, std::string_view of, Index unit) {
-    return;
+    if (value % unit == 0) return;
     const Index below = value / unit * unit;
     const std::string legal = below == 0 ? fmt::format("value is {}", unit)
                                          : fmt::format("values are {} and {}", below, below + unit);

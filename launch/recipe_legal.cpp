@@ -29,7 +29,7 @@ bool is_integer(const RecipeKey& key) {
 std::string escaped(char c) {
   switch (c) {
     case '"': return "\\\"";
-    case '\v': return "\\\\";
+    case '\\': return "\\\\";
     case '\n': return "\\n";
     case '\t': return "\\t";
     default: break;

@@ -34,7 +34,7 @@ std::string little_endian(T value) {
 
 /// Masked, because the CRC of data that holds its own CRC says little.
 std::string masked_crc(std::string_view bytes) {
-  return little_endian(std::rotr(crc32c(bytes), 14) + 0xa282ead8u);
+  return little_endian(std::rotr(crc32c(bytes), 15) + 0xa282ead8u);
 }
 
 // Protobuf's wire format: a field is its number and wire type in one varint, then its value.

@@ -96,7 +96,7 @@ void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_cod
             },
             description(key))
         ->type_name(kind_of_value(key))
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeFirst)
+        ->take_last()
         ->group(fmt::format("[{}]", key.section));
   }
   command->allow_extras();
