@@ -19,6 +19,8 @@ class MpiCommunicator final : public Communicator {
 
   [[nodiscard]] std::unique_ptr<Stream> make_stream() override;
   void progress() override { engine_->progress(); }
+  [[nodiscard]] CommEngine& engine() const { return *engine_; }
+  [[nodiscard]] MPI_Comm handle() const { return comm_.get(); }
 
  private:
   void do_all_reduce(Stream&, TensorView x, Reduction reduction) override;

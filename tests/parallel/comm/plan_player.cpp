@@ -25,11 +25,9 @@ std::string PlanPlayer::play() {
         choices.push_back(ranks_.size() + i);
     if (choices.empty()) break;
     const std::size_t chosen = choices[random_() % choices.size()];
-    if (chosen < ranks_.size()) {
-      step(static_cast<int>(chosen));
-    } else if (std::string fault = deliver(channels_[chosen - ranks_.size()]); !fault.empty()) {
-      return fault;
-    }
+    const std::string fault = chosen < ranks_.size() ? step(static_cast<int>(chosen))
+                                                     : deliver(channels_[chosen - ranks_.size()]);
+    if (!fault.empty()) return fault;
   }
   for (std::size_t i = 0; i < ranks_.size(); ++i) {
     const Rank& rank = ranks_[i];
@@ -50,21 +48,42 @@ bool PlanPlayer::runnable(const Rank& rank) const {
   return true;
 }
 
-void PlanPlayer::step(int index) {
+bool PlanPlayer::conflicts(const Rank& rank, const PlanStep& step) {
+  const auto overlap = [](const ByteRange& a, const ByteRange& b) {
+    return a.buffer == b.buffer && a.first < b.first + b.bytes && b.first < a.first + a.bytes;
+  };
+  const bool local = step.kind == StepKind::reduce || step.kind == StepKind::copy;
+  const bool reads_only = step.kind == StepKind::send;
+  for (const PlanStep& open : rank.open) {
+    const bool sending = open.kind == StepKind::send;
+    if (overlap(open.range, step.range) && !(sending && reads_only)) return true;
+    if (local && overlap(open.range, step.source) && !sending) return true;
+  }
+  return false;
+}
+
+std::string PlanPlayer::step(int index) {
   Rank& rank = ranks_[static_cast<std::size_t>(index)];
   const PlanStep& step = rank.plan.steps[rank.next++];
+  if (step.kind != StepKind::wait && conflicts(rank, step))
+    return "rank " + std::to_string(index) + " touches a range in use at step " +
+           std::to_string(rank.next - 1);
   const auto channel = [&](int from, int to) -> Channel& {
     return channels_[static_cast<std::size_t>(from) * ranks_.size() + static_cast<std::size_t>(to)];
   };
   const Message message{index, rank.done.size(), step.range};
   switch (step.kind) {
-    case StepKind::wait: break;
+    case StepKind::wait:
+      for (std::size_t i = step.first_message; i < step.last_message; ++i) rank.open[i] = {};
+      break;
     case StepKind::send:
+      rank.open.push_back(step);
       channel(index, step.peer).sends.push_back(message);
       rank.done.push_back(0);
       rank.sent += step.range.bytes;
       break;
     case StepKind::receive:
+      rank.open.push_back(step);
       channel(step.peer, index).receives.push_back(message);
       rank.done.push_back(0);
       break;
@@ -79,6 +98,7 @@ void PlanPlayer::step(int index) {
       break;
     }
   }
+  return {};
 }
 
 std::string PlanPlayer::deliver(Channel& channel) {

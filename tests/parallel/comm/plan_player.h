@@ -3,7 +3,8 @@
 ///
 /// Sends are rendezvous: a message moves only once both sides have posted it, at a random moment
 /// after that, and reads the sender's buffer then. So a plan that waits for messages in a circle
-/// deadlocks here, and one that touches a buffer in use goes wrong.
+/// deadlocks here. A range belongs to its message until the plan has waited for it: whoever writes
+/// to what is being sent, or touches what is being received, is named.
 
 #include <cstddef>
 #include <deque>
@@ -48,11 +49,14 @@ class PlanPlayer {
     PlayedBuffers buffers;
     std::size_t next = 0;
     std::vector<char> done = {};
+    std::vector<PlanStep> open = {};  ///< per message: its step, emptied once waited for
     std::size_t sent = 0;
   };
 
   [[nodiscard]] bool runnable(const Rank& rank) const;
-  void step(int rank);
+  [[nodiscard]] std::string step(int rank);
+  /// Whether the step touches what a message of the rank still holds.
+  [[nodiscard]] static bool conflicts(const Rank& rank, const PlanStep& step);
   [[nodiscard]] std::string deliver(Channel& channel);
   [[nodiscard]] std::byte* at(int rank, const ByteRange& range);
 

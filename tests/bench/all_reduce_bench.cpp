@@ -1,0 +1,78 @@
+/// Sum over ranks: the engine's all-reduce beside MPI's own, in turns within one run.
+///
+///     mpirun -n 2 build/bench/tests/bench/all_reduce_bench
+///
+/// bytes_per_second is the size of the buffer over the time of the slowest rank; ratio is our rate
+/// over MPI's, so above 1 ours is the faster.
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+
+#include "parallel/comm/control.h"
+#include "parallel/comm/environment.h"
+#include "parallel/comm/library_all_reduce.h"
+
+namespace {
+
+using namespace tokenwerk;
+
+/// Seconds that `body` takes on the slowest rank, all starting together.
+template <typename Body>
+double seconds_of(Communicator& comm, Body&& body) {
+  comm.barrier();
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  const std::chrono::duration<double> mine = std::chrono::steady_clock::now() - start;
+  return all_reduce(comm, mine.count(), Reduction::max);
+}
+
+void measure(benchmark::State& state, Communicator& comm) {
+  Device& device = comm.device();
+  const auto stream = device.make_stream();
+  const Index count = state.range(0) / static_cast<Index>(sizeof(float));
+  const Tensor x(device, DType::f32, Shape{count});
+  std::fill_n(x.view().as<float>(), count, 0.0f);
+  library_all_reduce(comm, x.view());
+  comm.all_reduce(*stream, x.view());
+  double ours = 0.0, library = 0.0;
+  for (auto _ : state) {
+    library += seconds_of(comm, [&] { library_all_reduce(comm, x.view()); });
+    const double seconds = seconds_of(comm, [&] { comm.all_reduce(*stream, x.view()); });
+    ours += seconds;
+    state.SetIterationTime(seconds);
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+  state.counters["ranks"] = comm.size();
+  if (comm.size() > 1) state.counters["ratio"] = library / ours;
+}
+
+/// The voice of ranks other than 0.
+class Silence final : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>&) override {}
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  MpiEnvironment environment;
+  const auto device = make_device(DeviceKind::cpu);
+  const auto comm = environment.make_world(*device);
+  benchmark::Initialize(&argc, argv);
+  // The number of iterations is fixed: all ranks must make as many.
+  benchmark::RegisterBenchmark("all_reduce",
+                               [&](benchmark::State& state) { measure(state, *comm); })
+      ->RangeMultiplier(4)
+      ->Range(1 << 10, 64 << 20)
+      ->Iterations(20)
+      ->UseManualTime()
+      ->Unit(benchmark::kMicrosecond);
+  Silence silence;
+  if (environment.rank() == 0)
+    benchmark::RunSpecifiedBenchmarks();
+  else
+    benchmark::RunSpecifiedBenchmarks(&silence);
+  return 0;
+}
