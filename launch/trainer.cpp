@@ -2,8 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 
 #include "core/data/sample_order.h"
 #include "core/data/tokenizer.h"
@@ -36,25 +36,52 @@ Index tokenizer_vocabulary(const std::string& prefix) {
   return load_tokenizer(prefix)->vocabulary();
 }
 
-/// The recipe with everything in it that defaults and the data decide.
+/// The recipe with everything in it that defaults and the data decide. Throws one ConfigError that
+/// lists every fault.
 Recipe completed(Recipe recipe, Index ranks) {
   recipe = resolved(std::move(recipe), ranks);
   const Index vocabulary = tokenizer_vocabulary(recipe.data.train);
+  const std::string place = recipe.place_of("model.vocabulary") + ": model.vocabulary";
   if (vocabulary == 0 && !recipe.model.vocabulary && !recipe.model.preset) {
-    TW_RAISE(ConfigError, recipe.place_of("model.vocabulary"),
-             ": model.vocabulary: missing, and no tokenizer lies beside data.train = \"",
+    TW_RAISE(ConfigError, place, ": missing, and no tokenizer lies beside data.train = \"",
              recipe.data.train, "\"");
   }
   const std::optional<std::string> initial = recipe.model.initial;
   const ModelConfig config = model_config(recipe, vocabulary);
-  const std::vector<std::string> faults = faults_of(config);
-  TW_CHECK_AS(ConfigError, faults.empty(), recipe.file, ": ", faults.empty() ? "" : faults.front());
-  TW_CHECK_AS(ConfigError, config.vocabulary >= vocabulary, recipe.place_of("model.vocabulary"),
-              ": model.vocabulary = ", config.vocabulary, " is less than the tokenizer's ",
-              vocabulary);
+  std::string faults;
+  for (const std::string& fault : faults_of(config)) faults += recipe.file + ": " + fault + "\n";
+  if (config.vocabulary < vocabulary) {
+    faults += fmt::format("{} = {} is less than the tokenizer's {}\n", place, config.vocabulary,
+                          vocabulary);
+  }
+  if (!faults.empty()) faults.pop_back();
+  TW_CHECK_AS(ConfigError, faults.empty(), faults);
   recipe.model = model_section(config);
   recipe.model.initial = initial;
   return recipe;
+}
+
+/// The same on every rank; if any rank finds a fault, all throw it together.
+Recipe complete_together(MpiEnvironment& environment, const Recipe& recipe) {
+  Recipe out;
+  std::string fault;
+  try {
+    out = completed(recipe, environment.size());
+  } catch (const ConfigError& error) {
+    fault = error.what();
+  }
+  const auto device = make_device(DeviceKind::cpu);
+  const std::string faults = gather_faults(*environment.make_world(*device), fault);
+  if (!faults.empty()) TW_RAISE(SharedConfigError, fault.empty() ? faults : fault);
+  return out;
+}
+
+/// FLOP/s of the matrix products of all ranks together. On a device of its own, so that the run's
+/// memory peak is the run's.
+double matrix_peak(Communicator& data, DType dtype) {
+  const auto device = make_device(DeviceKind::cpu);
+  const auto stream = device->make_stream();
+  return all_reduce(data, measured_matrix_peak(*device, *stream, dtype));
 }
 
 LearningRate learning_rate(const TrainingSection& t) {
@@ -109,7 +136,7 @@ class TrainingRun {
   TrainStep step_;
   LearningRate learning_rate_;
   TrainingState state_;
-  double matrix_peak_ = 0.0;   ///< FLOP/s of all ranks together
+  double matrix_peak_ = 0.0;   ///< FLOP/s of all ranks together, the best measured
   double step_seconds_ = 0.0;  ///< smoothed, for the time that is left
   std::optional<Index> saved_step_;
   std::optional<RunLog> log_;
@@ -117,7 +144,7 @@ class TrainingRun {
 
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
     : environment_(environment),
-      recipe_(completed(recipe, environment.size())),
+      recipe_(complete_together(environment, recipe)),
       device_(make_device(DeviceKind::cpu)),
       stream_(device_->make_stream()),
       mesh_({.replicate = environment.size()}, environment.size()),
@@ -151,7 +178,7 @@ void TrainingRun::start() {
   std::optional<TrainingState> loaded;
   if (resume != "never") {
     const std::string path = resume == "latest" ? recipe_.checkpoint.directory.value() : resume;
-    loaded = load_training(*data_, *stream_, path, state_.precision, model_, step_.optimizer());
+    loaded = load_training(*data_, *stream_, path, state_, model_, step_.optimizer());
     TW_CHECK_AS(CheckpointError, loaded || resume == "latest", path,
                 ": no complete checkpoint there");
   }
@@ -174,7 +201,7 @@ void TrainingRun::start() {
   }
   const std::optional<Index> resumed = loaded ? std::optional(state_.step) : std::nullopt;
   log_.emplace(recipe_, environment_.rank(), resumed);
-  matrix_peak_ = all_reduce(*data_, measured_matrix_peak(*device_, *stream_, model_.dtype()));
+  matrix_peak_ = matrix_peak(*data_, model_.dtype());
 }
 
 void TrainingRun::announce() const {
@@ -256,6 +283,8 @@ void TrainingRun::save() {
   const std::filesystem::path directory = recipe_.checkpoint.directory.value();
   save_training(*data_, directory, state_, model_, step_.optimizer());
   saved_step_ = state_.step;
+  // A machine that was busy at the start has shown less than it can: MFU divides by the best seen.
+  matrix_peak_ = std::max(matrix_peak_, matrix_peak(*data_, model_.dtype()));
   if (environment_.rank() != 0) return;
   prune_checkpoints(directory, {recipe_.checkpoint.keep, recipe_.checkpoint.keep_every});
   log_->note(fmt::format("step {}  checkpoint saved in {}", state_.step, directory.string()));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "parallel/comm/control.h"
+
 namespace tokenwerk {
 namespace {
 
@@ -114,27 +116,32 @@ ModelConfig model_config(const Json& json) {
   return c;
 }
 
-/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model and
+/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model, seed and
 /// precision.
-void check_same_model(const TrainingState& state, const Model& model, const std::string& precision,
-                      const std::filesystem::path& path) {
+void check_same_run(const TrainingState& state, const TrainingState& run,
+                    const std::filesystem::path& path) {
   std::string differences;
-  const Json theirs = to_json(state.model), ours = to_json(model.config());
+  const Json theirs = to_json(state.model), ours = to_json(run.model);
   for (const auto& [key, value] : ours.items()) {
     if (theirs.at(key) != value) {
       differences += fmt::format("\n  model.{}: checkpoint {}, recipe {}", key,
                                  theirs.at(key).dump(), value.dump());
     }
   }
-  if (state.precision != precision) {
+  if (state.precision != run.precision) {
     differences += fmt::format(
         "\n  training.precision: checkpoint {}, recipe {} (model.initial = \"{}\" starts a fresh "
-        "run from its "
-        "weights in any precision)",
-        state.precision, precision, path.string());
+        "run from its weights in any precision)",
+        state.precision, run.precision, path.string());
+  }
+  if (state.seed != run.seed) {
+    differences += fmt::format(
+        "\n  training.seed: checkpoint {}, recipe {} (the seed orders the data: some would come "
+        "twice, some never)",
+        state.seed, run.seed);
   }
   TW_CHECK_AS(CheckpointError, differences.empty(), path.string(),
-              " holds another model:", differences);
+              " holds another run:", differences);
 }
 
 /// A step's folder: itself, or the newest complete one of a directory.
@@ -191,11 +198,14 @@ void save_training(Communicator& data, const std::filesystem::path& directory,
 
 std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
                                            const std::filesystem::path& path,
-                                           const std::string& precision, Model& model,
+                                           const TrainingState& run, Model& model,
                                            AdamWOptimizer& optimizer) {
-  const auto latest = latest_checkpoint(path);
-  if (!latest) return std::nullopt;
-  check_same_model(read_training_state(*latest), model, precision, *latest);
+  // One rank looks, and names what it passes over; the others are told.
+  std::string latest;
+  if (data.rank() == 0) latest = latest_checkpoint(path).value_or("").string();
+  latest = broadcast_string(data, latest);
+  if (latest.empty()) return std::nullopt;
+  check_same_run(read_training_state(latest), run, latest);
   std::vector<ArrayTarget> targets;
   for (const FlatArray& array : flat_arrays(model, optimizer)) add_targets(targets, model, array);
   const auto loaded = resume_checkpoint(data, path, targets);

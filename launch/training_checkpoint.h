@@ -37,11 +37,12 @@ void save_training(Communicator& data, const std::filesystem::path& directory,
                    const TrainingState& state, const Model& model, const AdamWOptimizer& optimizer);
 
 /// Collective: restores weights and optimizer state from `path` (a folder), or from the newest
-/// sound checkpoint below it. `none` when the directory holds no checkpoint. Throws CheckpointError
-/// for another model or precision.
+/// sound checkpoint below it. Nothing when the directory holds no checkpoint. Throws
+/// CheckpointError that lists what differs when it is not of the model, precision and seed of
+/// `run`.
 [[nodiscard]] std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
                                                          const std::filesystem::path& path,
-                                                         const std::string& precision, Model& model,
+                                                         const TrainingState& run, Model& model,
                                                          AdamWOptimizer& optimizer);
 
 /// Collective: the weights alone, for a fresh run, for generating and evaluating; converts between

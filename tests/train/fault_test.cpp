@@ -80,6 +80,23 @@ TEST(Fault, AnotherModelIsRefusedWithTheDifference) {
                3, "model.layers: checkpoint 2, recipe 3");
 }
 
+TEST(Fault, AnotherSeedIsRefusedSinceTheDataWouldComeInAnotherOrder) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "2"});
+  expect_named(folder.train(1, "run", {"--checkpoint.resume", "latest", "--training.seed", "2"}, 3),
+               3, "training.seed: checkpoint 1, recipe 2");
+}
+
+TEST(Fault, AMissingVocabularyIsSaidOnceByAllRanks) {
+  const TrainingFolder folder(gpt_model);
+  std::filesystem::remove(folder.path() / "data/text.tokenizer.json");
+  const CommandResult result = folder.train(2, "run", {}, 2);
+  expect_named(result, 2, "model.vocabulary: missing");
+  EXPECT_EQ(result.output.find("model.vocabulary"), result.output.rfind("model.vocabulary"))
+      << result.output;
+  EXPECT_EQ(result.output.find("MPI_ABORT"), std::string::npos) << result.output;
+}
+
 TEST(Fault, ALossThatIsNoNumberStopsTheRunWith5) {
   const TrainingFolder folder(gpt_model);
   expect_named(folder.train(1, "run",
