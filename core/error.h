@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tokenwerk {
 
@@ -42,6 +43,9 @@ struct ShapeError : Error {
 struct ScheduleError : Error {
   using Error::Error;
 };  ///< a pipeline schedule that cannot run
+
+/// The parts with `separator` between them: many faults as one message.
+[[nodiscard]] std::string joined(const std::vector<std::string>& parts, std::string_view separator);
 
 namespace detail {
 template <typename E, typename... Parts>

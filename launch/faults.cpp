@@ -1,6 +1,6 @@
 #include "launch/faults.h"
 
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
@@ -23,7 +23,7 @@ bool Faults::any_of(std::initializer_list<std::string_view> keys) const {
 
 void Faults::raise() const {
   if (lines_.size() == 1) TW_RAISE(ConfigError, lines_[0]);
-  const std::string all = fmt::format("{}", fmt::join(lines_, "\n"));
+  const std::string all = joined(lines_, "\n");
   if (!lines_.empty()) TW_RAISE(ConfigError, lines_.size(), " faults in the recipe:\n", all);
 }
 

@@ -1,13 +1,12 @@
 #include "launch/metrics.h"
 
-#include <spdlog/spdlog.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/log.h"
 
 namespace tokenwerk {
 namespace {
@@ -43,7 +42,7 @@ void cut(const std::filesystem::path& path, Index last_step) {
   out.close();
   TW_CHECK(out.good(), aside.string(), ": cannot be written");
   std::filesystem::rename(aside, path);
-  if (damaged > 0) spdlog::warn("{}: {} damaged lines dropped", path.string(), damaged);
+  if (damaged > 0) log_warning("{}: {} damaged lines dropped", path.string(), damaged);
 }
 
 }  // namespace

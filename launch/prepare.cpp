@@ -1,6 +1,6 @@
 #include "launch/prepare.h"
 
-#include <spdlog/spdlog.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +9,7 @@
 
 #include "core/data/sentencepiece_tokenizer.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "launch/prepare_encode.h"
 #include "launch/prepare_record.h"
 
@@ -83,7 +84,7 @@ std::unique_ptr<Tokenizer> train_tokenizer(const PrepareOptions& options,
   const auto lines =
       training_lines(train, Splitter(options.validation_fraction), options.training_bytes, pool);
   const Index vocabulary = options.vocabulary.value_or(default_vocabulary);
-  spdlog::info("training a tokenizer of {} tokens on {} lines", vocabulary, lines.size());
+  log_info("training a tokenizer of {} tokens on {} lines", vocabulary, lines.size());
   return make_sentencepiece_tokenizer(train_sentencepiece(lines, vocabulary),
                                       "the tokenizer just trained");
 }
@@ -99,7 +100,7 @@ std::unique_ptr<Tokenizer> make_tokenizer(const PrepareOptions& options,
               "--vocabulary: ", options.vocabulary.value_or(0), ", but the tokenizer '",
               options.tokenizer, "' has ", tokenizer->vocabulary());
   if (!tokenizer->exact())
-    spdlog::warn("{}: this model does not give back every text as it was", options.tokenizer);
+    log_warning("{}: this model does not give back every text as it was", options.tokenizer);
   return tokenizer;
 }
 

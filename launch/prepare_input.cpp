@@ -1,6 +1,5 @@
 #include "launch/prepare_input.h"
 
-#include <spdlog/spdlog.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "core/data/utf8.h"
 #include "core/error.h"
+#include "core/log.h"
 
 namespace tokenwerk {
 namespace {
@@ -114,7 +114,7 @@ void TextReader::open_next_file() {
   rest_.text = rest_.file->text();
   rest_.first_line = 1;
   if (rest_.text.starts_with(byte_order_mark)) rest_.text.remove_prefix(byte_order_mark.size());
-  if (rest_.text.empty()) spdlog::warn("{}: empty, left out", input.path);
+  if (rest_.text.empty()) log_warning("{}: empty, left out", input.path);
   rest_.split = input.split;
   if (!rest_.split && input.form == TextForm::whole) rest_.split = splitter_.split_of(rest_.text);
 }

@@ -12,8 +12,4 @@ namespace tokenwerk {
 /// rely on the folder. Throws Error naming what cannot be written.
 void make_run_directory(const Recipe& recipe);
 
-/// Sends log lines to the console and, on the first rank, to log.txt in the folder as well, with
-/// times. The console of other ranks shows warnings and errors only, with the rank.
-void open_run_log(const std::filesystem::path& folder, int rank);
-
 }  // namespace tokenwerk

@@ -1,6 +1,6 @@
 #include "launch/run_log.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace tokenwerk {
 

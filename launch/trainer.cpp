@@ -1,12 +1,14 @@
 #include "launch/trainer.h"
 
-#include <spdlog/spdlog.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "core/data/sample_order.h"
 #include "core/data/tokenizer.h"
+#include "core/log.h"
 #include "core/optimizer/learning_rate.h"
 #include "launch/batch_reader.h"
 #include "launch/evaluation.h"
@@ -173,7 +175,8 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
 void TrainingRun::start() {
   if (environment_.rank() == 0) make_run_directory(recipe_);
   data_->barrier();
-  open_run_log(recipe_.log.directory, environment_.rank());
+  const std::filesystem::path folder = recipe_.log.directory;
+  open_log(environment_.rank(), environment_.rank() == 0 ? folder / "log.txt" : "");
   const std::string& resume = recipe_.checkpoint.resume;
   std::optional<TrainingState> loaded;
   if (resume != "never") {
@@ -187,15 +190,15 @@ void TrainingRun::start() {
     state_.samples = loaded->samples;
     state_.tokens = loaded->tokens;
     saved_step_ = state_.step;
-    spdlog::info("resumes after step {}", state_.step);
+    log_info("resumes after step {}", state_.step);
   } else {
     if (resume == "latest") {
-      spdlog::info("no checkpoint in {}: starts at step 0", recipe_.checkpoint.directory.value());
+      log_info("no checkpoint in {}: starts at step 0", recipe_.checkpoint.directory.value());
     }
     model_.parameters().initialise(*stream_, static_cast<std::uint64_t>(state_.seed));
     if (recipe_.model.initial) {
       load_weights(*data_, *stream_, *recipe_.model.initial, model_, nullptr);
-      spdlog::info("starts from the weights of {}", *recipe_.model.initial);
+      log_info("starts from the weights of {}", *recipe_.model.initial);
     }
     step_.optimizer().take_master(*stream_);
   }
@@ -207,10 +210,10 @@ void TrainingRun::start() {
 void TrainingRun::announce() const {
   const ModelConfig& c = model_.config();
   const TrainingSection& t = recipe_.training;
-  spdlog::info("{}: {} parameters, {:.4g} FLOPs a token, {} x {} wide, vocabulary {}",
-               name_of(c.family), parameter_count(c), flops_per_token(c), c.layers, c.width,
-               c.vocabulary);
-  spdlog::info(
+  log_info("{}: {} parameters, {:.4g} FLOPs a token, {} x {} wide, vocabulary {}",
+           name_of(c.family), parameter_count(c), flops_per_token(c), c.layers, c.width,
+           c.vocabulary);
+  log_info(
       "{} ranks, {}, {} sequences of {} tokens a step, {} a micro-batch; peak {:.4g} FLOP/s "
       "(matrix product, measured)",
       environment_.size(), t.precision, t.global_batch, c.sequence_length, t.micro_batch,
@@ -308,8 +311,8 @@ ExitCode TrainingRun::train() {
   if (saved_step_ != state_.step) save();
   log_->finish();
   if (!stopped) return ExitCode::done;
-  spdlog::info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
-               state_.step);
+  log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
+           state_.step);
   return ExitCode::stopped_by_signal;
 }
 

@@ -1,6 +1,6 @@
 #include "models/config.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cmath>

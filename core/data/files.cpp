@@ -1,7 +1,6 @@
 #include "core/data/files.h"
 
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/log.h"
 
 namespace tokenwerk {
 namespace {
@@ -82,7 +82,7 @@ AsideFile::AsideFile(std::string path) : path_(std::move(path)) {
 
 AsideFile::~AsideFile() {
   if (file_ && unlink(partial_path().c_str()) != 0)
-    spdlog::warn("{}: cannot remove: {}", partial_path(), std::strerror(errno));
+    log_warning("{}: cannot remove: {}", partial_path(), std::strerror(errno));
 }
 
 void AsideFile::write(std::span<const std::byte> bytes) {

@@ -113,7 +113,7 @@ void SentencepieceTokenizer::read_pieces() {
       piece = std::string(1, static_cast<char>(value));
     }
     for (std::size_t at = 0; (at = piece.find(space_symbol, at)) != std::string::npos; ++at)
-      piece.replace(at, space_symbol.size(), " ");
+      piece.replace(at, space_symbol.size(), 1, ' ');
     pieces_[i] = std::move(piece);
   }
 }

@@ -1,11 +1,10 @@
 #include "parallel/checkpoint/folder.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <charconv>
 #include <system_error>
 
+#include "core/log.h"
 #include "parallel/checkpoint/durable.h"
 
 namespace tokenwerk {
@@ -69,7 +68,7 @@ std::optional<Index> step_of(std::string_view name) {
 void clean_up(const fs::path& directory) {
   for (const std::string& name : names_in(directory)) {
     if (without_ending(name, aside_ending) || without_ending(name, removing_ending)) {
-      spdlog::warn("{}: removed, an unfinished checkpoint", (directory / name).string());
+      log_warning("{}: removed, an unfinished checkpoint", (directory / name).string());
       remove_path(directory / name);
     } else if (const auto step = without_ending(name, replaced_ending)) {
       std::error_code fault;
@@ -93,7 +92,7 @@ AsideFolder::~AsideFolder() {
   if (published_) return;
   std::error_code fault;
   fs::remove_all(aside_, fault);
-  if (fault) spdlog::error("{}: cannot remove: {}", aside_.string(), fault.message());
+  if (fault) log_error("{}: cannot remove: {}", aside_.string(), fault.message());
 }
 
 void AsideFolder::publish() {
@@ -147,7 +146,7 @@ std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
   for (; !folders.empty(); folders.pop_back()) {
     const auto fault = incompleteness_of(folders.back());
     if (!fault) return folders.back();
-    spdlog::warn("{}: passed over, not a complete checkpoint: {}", fault->file, fault->what);
+    log_warning("{}: passed over, not a complete checkpoint: {}", fault->file, fault->what);
   }
   return std::nullopt;
 }

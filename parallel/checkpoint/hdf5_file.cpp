@@ -1,12 +1,12 @@
 #include "parallel/checkpoint/hdf5_file.h"
 
 #include <hdf5.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
 #include <limits>
 
+#include "core/log.h"
 #include "core/unique_handle.h"
 #include "parallel/checkpoint/box.h"
 #include "parallel/checkpoint/deferred_file.h"
@@ -18,7 +18,7 @@ struct HidTraits {
   using Handle = hid_t;
   static Handle none() { return H5I_INVALID_HID; }
   static void release(Handle id) noexcept {
-    if (H5Idec_ref(id) < 0) spdlog::error("HDF5 cannot release a handle");
+    if (H5Idec_ref(id) < 0) log_error("HDF5 cannot release a handle");
   }
 };
 using Hid = UniqueHandle<HidTraits>;

@@ -1,10 +1,10 @@
 /// Reading a checkpoint: the manifest, then every file's sum, then the boxes that the targets want.
 
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
+#include <fmt/core.h>
 
 #include <map>
 
+#include "core/log.h"
 #include "parallel/checkpoint/box.h"
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/checkpoint/collective.h"
@@ -85,8 +85,7 @@ std::vector<Wanted> matched(const Opened& opened, std::span<const ArrayTarget> t
     if (!fault.empty()) faults.push_back(fmt::format("{} {}", target.name, fault));
     wanted.push_back({&target, array});
   }
-  TW_CHECK_AS(CheckpointError, faults.empty(), opened.folder.string(), ": ",
-              fmt::format("{}", fmt::join(faults, "; ")));
+  TW_CHECK_AS(CheckpointError, faults.empty(), opened.folder.string(), ": ", joined(faults, "; "));
   return wanted;
 }
 
@@ -183,7 +182,7 @@ std::optional<CheckpointState> resume_checkpoint(Communicator& communicator,
     Opened opened;
     const std::string fault = unusable(communicator, folder, opened);
     if (fault.empty()) return read_together(communicator, opened, targets);
-    if (communicator.rank() == 0) spdlog::warn("{}: passed over: {}", folder.string(), fault);
+    if (communicator.rank() == 0) log_warning("{}: passed over: {}", folder.string(), fault);
     faults += "; " + fault;
   }
   // Starting from nothing beside checkpoints that all are damaged is for a person to decide.

@@ -1,6 +1,6 @@
 #include "parallel/checkpoint/manifest.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -128,7 +128,7 @@ Manifest manifest_from(const Json& value) {
       if (part.file >= manifest.files.size())
         faults.push_back(
             fmt::format("{}: names file {} of {}", array.name, part.file, manifest.files.size()));
-  TW_CHECK_AS(CheckpointError, faults.empty(), fmt::format("{}", fmt::join(faults, "; ")));
+  TW_CHECK_AS(CheckpointError, faults.empty(), joined(faults, "; "));
   return manifest;
 }
 

@@ -1,7 +1,7 @@
 /// Writing a checkpoint: agree on what it holds, write shards aside, then view and manifest, then
 /// give the folder its name.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
 #include <optional>
@@ -50,7 +50,7 @@ Share share_of(std::span<const ArrayPart> parts) {
     array.parts.push_back({0, dataset, part.box});
     share.pieces.push_back({&part, std::move(dataset)});
   }
-  TW_CHECK_AS(CheckpointError, faults.empty(), fmt::format("{}", fmt::join(faults, "; ")));
+  TW_CHECK_AS(CheckpointError, faults.empty(), joined(faults, "; "));
   return share;
 }
 
@@ -75,8 +75,7 @@ class Merge {
   Manifest finish() {
     const std::vector<std::string> more = faults_of(manifest_.arrays);
     faults_.insert(faults_.end(), more.begin(), more.end());
-    TW_CHECK_AS(CheckpointError, faults_.empty(),
-                "cannot be saved: ", fmt::format("{}", fmt::join(faults_, "; ")));
+    TW_CHECK_AS(CheckpointError, faults_.empty(), "cannot be saved: ", joined(faults_, "; "));
     return std::move(manifest_);
   }
 

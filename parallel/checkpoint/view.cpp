@@ -1,7 +1,6 @@
 #include "parallel/checkpoint/view.h"
 
-#include <spdlog/spdlog.h>
-
+#include "core/log.h"
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/hdf5_file.h"
@@ -32,7 +31,7 @@ void repair_view(const fs::path& folder, Manifest manifest) {
   if (!manifest.view) return;
   const auto fault = fault_of(folder, *manifest.view);
   if (!fault) return;
-  spdlog::warn("{}: {}; making it anew", fault->file, fault->what);
+  log_warning("{}: {}; making it anew", fault->file, fault->what);
   try {
     const FileSum old = manifest.view->sum;
     manifest.view = write_view(folder, manifest);
@@ -40,7 +39,7 @@ void repair_view(const fs::path& folder, Manifest manifest) {
     if (manifest.view && manifest.view->sum != old)
       write_text_file(folder / manifest_file, to_text(manifest));
   } catch (const CheckpointError& error) {
-    spdlog::warn("{}: cannot be made anew: {}", fault->file, error.what());
+    log_warning("{}: cannot be made anew: {}", fault->file, error.what());
     std::error_code ignored;
     fs::remove(aside(folder / view_file), ignored);
   }

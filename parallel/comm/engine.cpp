@@ -1,10 +1,9 @@
 #include "parallel/comm/engine.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "parallel/comm/collectives.h"
 #include "parallel/comm/operation.h"
 
@@ -62,13 +61,13 @@ CommQueue::CommQueue(CommEngine& engine, Device& device)
 
 CommQueue::~CommQueue() {
   if (std::uncaught_exceptions() > exceptions_ && done_ < submitted_) {
-    spdlog::warn("communication stops: an exception ends this rank");
+    log_warning("communication stops: an exception ends this rank");
     engine_->halt();
   }
   try {
     wait(submitted_);
   } catch (const std::exception& error) {
-    if (!engine_->halted()) spdlog::error("in an ending communication stream: {}", error.what());
+    if (!engine_->halted()) log_error("in an ending communication stream: {}", error.what());
   }
   engine_->serialized([this] { std::erase(engine_->queues_, this); });
 }

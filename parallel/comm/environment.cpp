@@ -12,6 +12,7 @@
 #include <string_view>
 #include <thread>
 
+#include "core/log.h"
 #include "parallel/comm/mpi_communicator.h"
 #include "parallel/comm/self_communicator.h"
 
@@ -104,7 +105,7 @@ MpiEnvironment::~MpiEnvironment() {
   }
   engine_.reset();
   if (const int status = MPI_Finalize(); status != MPI_SUCCESS)
-    spdlog::error("MPI_Finalize failed with status {}", status);
+    log_error("MPI_Finalize failed with status {}", status);
 }
 
 std::string MpiEnvironment::library() const {
@@ -141,7 +142,7 @@ void MpiEnvironment::progress() {
 bool MpiEnvironment::has_thread() const { return engine_ && engine_->has_thread(); }
 
 void MpiEnvironment::abort_all(int code) noexcept {
-  spdlog::default_logger()->flush();
+  flush_log();
   std::fflush(nullptr);
   if (engine_) {
     engine_->halt();

@@ -2,11 +2,11 @@
 /// MPI's status codes and handles, for the files of this folder only.
 
 #include <mpi.h>
-#include <spdlog/spdlog.h>
 
 #include <string>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/unique_handle.h"
 
 namespace tokenwerk {
@@ -31,7 +31,7 @@ struct MpiCommTraits {
   static Handle none() { return MPI_COMM_NULL; }
   static void release(Handle comm) noexcept {
     if (const int status = MPI_Comm_free(&comm); status != MPI_SUCCESS)
-      spdlog::error("MPI_Comm_free failed with status {}", status);
+      log_error("MPI_Comm_free failed with status {}", status);
   }
 };
 using UniqueMpiComm = UniqueHandle<MpiCommTraits>;

@@ -19,6 +19,7 @@ only_in '[a-z]*mmintrin\.h' 'core/cpu/'
 only_in 'sentencepiece[a-z_]*\.h' 'core/data/'
 only_in '(cuda|cublas|cudnn)[A-Za-z_]*\.h' 'core/cuda/'
 only_in 'nccl\.h' 'parallel/comm/'
+only_in 'spdlog/.*' 'core/log\.cpp'
 only_in '(gtest|gmock|benchmark)/.*' 'tests/'
 
 # Some are allowed in a single file.

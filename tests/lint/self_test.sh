@@ -42,6 +42,7 @@ expect 1 foreign_headers models/config.cpp '#include <toml++/toml.h>\n'
 expect 1 foreign_headers models/threads.cpp '#include <omp.h>\n'
 expect 1 foreign_headers core/ops/product.cpp '#include <dnnl.hpp>\n'
 expect 1 foreign_headers launch/tokenizer.cpp '#include <sentencepiece_processor.h>\n'
+expect 1 foreign_headers launch/console.cpp '#include <spdlog/spdlog.h>\n'
 expect 1 foreign_headers core/cpu/gpu.cpp '#include <cuda_runtime.h>\n'
 expect 0 file_length core/long.cpp "$(printf '//\\n%.0s' {1..400})"
 expect 1 file_length core/long.cpp "$(printf '//\\n%.0s' {1..401})"

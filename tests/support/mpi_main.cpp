@@ -2,7 +2,6 @@
 /// all ranks leave with one exit code, and a test that hangs is named and ends the run.
 
 #include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <chrono>

@@ -1,0 +1,42 @@
+#pragma once
+/// What the program tells its user as it runs. The logger is the one thing that a whole process
+/// shares.
+
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+namespace tokenwerk {
+
+enum class LogLevel { info, warning, error };
+
+/// Sends lines to the console and, unless `file` is empty, to that file as well, with times. The
+/// console of ranks other than 0 shows warnings and errors only, with the rank. Throws Error when
+/// the file cannot be opened.
+void open_log(int rank, const std::filesystem::path& file);
+
+/// One line as it is.
+void log_line(LogLevel level, std::string_view line);
+
+/// One line, formatted as by fmt::format.
+template <typename... Parts>
+void log_info(fmt::format_string<Parts...> format, Parts&&... parts) {
+  log_line(LogLevel::info, fmt::format(format, std::forward<Parts>(parts)...));
+}
+
+template <typename... Parts>
+void log_warning(fmt::format_string<Parts...> format, Parts&&... parts) {
+  log_line(LogLevel::warning, fmt::format(format, std::forward<Parts>(parts)...));
+}
+
+template <typename... Parts>
+void log_error(fmt::format_string<Parts...> format, Parts&&... parts) {
+  log_line(LogLevel::error, fmt::format(format, std::forward<Parts>(parts)...));
+}
+
+/// Writes out what is buffered, before a process ends without cleaning up.
+void flush_log() noexcept;
+
+}  // namespace tokenwerk
