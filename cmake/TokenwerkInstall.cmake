@@ -9,11 +9,13 @@ install(TARGETS tokenwerk_core tokenwerk_parallel tokenwerk_models
 install(EXPORT tokenwerk
   NAMESPACE tokenwerk:: FILE tokenwerkTargets.cmake DESTINATION ${package_folder})
 
-# Include paths are those of the repository: #include "core/tensor.h". The back ends are no interface.
+# Include paths are those of the repository: #include "core/tensor.h". Back ends and whatever shows a foreign header
+# (mpi.h) are no interface.
 foreach(folder core parallel models)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tokenwerk/${folder}
-    FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE)
+    FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE
+    PATTERN "mpi_check.h" EXCLUDE PATTERN "operation.h" EXCLUDE PATTERN "mpi_communicator.h" EXCLUDE)
 endforeach()
 
 configure_package_config_file(

@@ -7,12 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "launch/exit_code.h"
 #include "parallel/checkpoint/checkpoint.h"
 
 namespace tokenwerk {
 namespace {
-
-constexpr int damaged = 3;  // DESIGN's exit code for wrong or damaged data
 
 void print_state(const std::string& state_json) {
   const auto state = nlohmann::ordered_json::parse(state_json);
@@ -55,7 +54,7 @@ void verify(const std::string& path, int& exit_code) {
     const std::vector<CheckpointFault> faults = verify_checkpoint(folder);
     for (const CheckpointFault& fault : faults) fmt::print("{}: {}\n", fault.file, fault.what);
     fmt::print("{}: {}\n", folder.string(), faults.empty() ? "good" : "DAMAGED");
-    if (!faults.empty()) exit_code = damaged;
+    if (!faults.empty()) exit_code = static_cast<int>(ExitCode::wrong_data);
   }
 }
 

@@ -20,7 +20,7 @@ void add_doctor_command(CLI::App& app, MpiEnvironment& environment, int& exit_co
       ->add_option("--disk-megabytes", options->disk_megabytes,
                    "How much to write there; 0: leave the disk alone")
       ->type_name("INTEGER")
-      ->check(CLI::Range(Index{0}, Index{1'000'000}))
+      ->check(CLI::Range(Index{0}, Index{1'000'000}).description(""))
       ->capture_default_str();
   command->callback([options, &environment, &exit_code] {
     const std::string report = doctor_report(environment, *options);

@@ -46,7 +46,8 @@ class ScratchFile {
  public:
   explicit ScratchFile(const std::filesystem::path& folder)
       : path_((folder / "tokenwerk-XXXXXX").string()), descriptor_(mkstemp(path_.data())) {
-    TW_CHECK(descriptor_ >= 0, path_, ": cannot be made: ", std::strerror(errno));
+    TW_CHECK(descriptor_ >= 0, folder.string(),
+             ": no file can be made here: ", std::strerror(errno));
     ::unlink(path_.c_str());
   }
   ScratchFile(const ScratchFile&) = delete;

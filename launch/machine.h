@@ -18,7 +18,7 @@ namespace tokenwerk {
 [[nodiscard]] double measured_memory_bandwidth(Device& device);
 
 /// Bytes/s of writing a file of this size in a folder, to the end of fsync. Throws Error naming the
-/// file when it cannot be written; leaves nothing behind.
+/// folder when it cannot be written; leaves nothing behind.
 [[nodiscard]] double measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes);
 
 /// The processor's name as the system tells it; "unknown" where it does not.

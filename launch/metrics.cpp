@@ -43,7 +43,7 @@ void cut(const std::filesystem::path& path, Index last_step) {
   out.close();
   TW_CHECK(out.good(), aside.string(), ": cannot be written");
   std::filesystem::rename(aside, path);
-  if (damaged > 0) spdlog::warn("{}: dropped {} damaged lines", path.string(), damaged);
+  if (damaged > 0) spdlog::warn("{}: {} damaged lines dropped", path.string(), damaged);
 }
 
 }  // namespace

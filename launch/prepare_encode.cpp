@@ -25,13 +25,18 @@ struct EncodedPiece {
 
 EncodedPiece encode_piece(const TextPiece& piece, Splitter splitter, const Tokenizer& tokenizer) {
   EncodedPiece encoded;
-  for (const PieceDocument& document : documents_of(piece, splitter)) {
-    const auto split = static_cast<std::size_t>(document.split);
-    const auto tokens = tokenizer.encode(document.text);
-    encoded.tokens[split].insert(encoded.tokens[split].end(), tokens.begin(), tokens.end());
+  const auto documents = documents_of(piece, splitter);
+  std::vector<std::string_view> texts(documents.size());
+  std::transform(documents.begin(), documents.end(), texts.begin(),
+                 [](const PieceDocument& document) { return std::string_view(document.text); });
+  const auto tokens = tokenizer.encode_all(texts);
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const auto split = static_cast<std::size_t>(documents[i].split);
+    auto& out = encoded.tokens[split];
+    out.insert(out.end(), tokens[i].begin(), tokens[i].end());
     if (piece.form != TextForm::whole || piece.ends_file())
-      encoded.tokens[split].push_back(tokenizer.end_of_document());
-    encoded.bytes[split] += static_cast<Index>(document.text.size());
+      out.push_back(tokenizer.end_of_document());
+    encoded.bytes[split] += static_cast<Index>(texts[i].size());
   }
   return encoded;
 }

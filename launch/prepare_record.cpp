@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/data/tokenizer.h"
 #include "core/data/tokens_file.h"
@@ -16,14 +17,10 @@ constexpr Index largest_record = Index{256} << 20;  ///< it lists the input path
 
 const char* name_of(Documents documents) {
   switch (documents) {
-    case Documents::automatic:
-      return "automatic";
-    case Documents::file:
-      return "file";
-    case Documents::line:
-      return "line";
-    case Documents::record:
-      return "record";
+    case Documents::automatic: return "automatic";
+    case Documents::file: return "file";
+    case Documents::line: return "line";
+    case Documents::record: return "record";
   }
   return "?";
 }
@@ -72,7 +69,8 @@ std::string change_of(const std::string& path, const Json& recorded) {
   if (!std::filesystem::exists(path)) return path + ": missing";
   const FileSum sum = sum_of_file(path);
   const auto bytes = recorded.at("bytes").get<Index>();
-  if (sum.bytes != bytes) return fmt::format("{}: {} bytes, was {}", path, sum.bytes, bytes);
+  if (std::cmp_not_equal(sum.bytes, bytes))
+    return fmt::format("{}: {} bytes, was {}", path, sum.bytes, bytes);
   const auto xxh3 = recorded.at("xxh3").get<std::string>();
   if (hexadecimal(sum.xxh3) == xxh3) return {};
   return fmt::format("{}: content changed (xxh3 {}, was {})", path, hexadecimal(sum.xxh3), xxh3);

@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 namespace tokenwerk {
@@ -27,11 +30,22 @@ std::string count_text(double count) {
   return fmt::format("{:.2f}M", count / 1e6);
 }
 
+/// Whether somebody watches. mpirun gives its ranks a terminal of its own, wherever its output
+/// goes: under it, what counts is the launcher's, which is the parent of a rank on the same host.
+bool output_is_watched() {
+  if (isatty(STDOUT_FILENO) == 0) return false;
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return true;
+  std::error_code error;
+  const std::string output =
+      std::filesystem::read_symlink(fmt::format("/proc/{}/fd/1", getppid()), error).string();
+  return output.starts_with("/dev/pts/") || output.starts_with("/dev/tty");
+}
+
 }  // namespace
 
 Console standard_console(int rank) {
   if (rank != 0) return {stdout, Console::Kind::silent};
-  return {stdout, isatty(STDOUT_FILENO) ? Console::Kind::terminal : Console::Kind::lines};
+  return {stdout, output_is_watched() ? Console::Kind::terminal : Console::Kind::lines};
 }
 
 std::string duration_text(double seconds) {

@@ -18,22 +18,14 @@ Stride stride_of(const MeshShape& s, Axis axis) {
   const Index expert = s.tensor, context = expert * s.expert, shard = context * s.context;
   const Index replicate = shard * s.shard, pipeline = replicate * s.replicate;
   switch (axis) {
-    case Axis::pipeline:
-      return {pipeline, s.pipeline};
-    case Axis::replicate:
-      return {replicate, s.replicate};
-    case Axis::shard:
-      return {shard, s.shard};
-    case Axis::context:
-      return {context, s.context};
-    case Axis::expert:
-      return {expert, s.expert};
-    case Axis::tensor:
-      return {1, s.tensor};
-    case Axis::data:
-      return {shard, s.shard * s.replicate};
-    case Axis::world:
-      return {1, pipeline * s.pipeline};
+    case Axis::pipeline: return {pipeline, s.pipeline};
+    case Axis::replicate: return {replicate, s.replicate};
+    case Axis::shard: return {shard, s.shard};
+    case Axis::context: return {context, s.context};
+    case Axis::expert: return {expert, s.expert};
+    case Axis::tensor: return {1, s.tensor};
+    case Axis::data: return {shard, s.shard * s.replicate};
+    case Axis::world: return {1, pipeline * s.pipeline};
   }
   TW_RAISE(Error, "no such axis");
 }

@@ -132,7 +132,7 @@ void AsideFile::publish() {
 }
 
 FileSum sum_of(std::string_view content) {
-  return {static_cast<Index>(content.size()), XXH3_64bits(content.data(), content.size())};
+  return {content.size(), XXH3_64bits(content.data(), content.size())};
 }
 
 FileSum sum_of_file(const std::string& path) {
@@ -144,14 +144,14 @@ FileSum sum_of_file(const std::string& path) {
   const std::unique_ptr<XXH3_state_t, Release> state(XXH3_createState());
   TW_CHECK(state != nullptr && XXH3_64bits_reset(state.get()) == XXH_OK, "no memory for a sum");
   std::vector<std::byte> buffer(buffer_bytes);
-  Index bytes = 0;
+  std::uint64_t bytes = 0;
   while (true) {
     const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     TW_CHECK_AS(DataError, count >= 0, path, ": cannot read: ", std::strerror(errno));
     if (count == 0) return {bytes, XXH3_64bits_digest(state.get())};
     XXH3_64bits_update(state.get(), buffer.data(), static_cast<std::size_t>(count));
-    bytes += count;
+    bytes += static_cast<std::uint64_t>(count);
   }
 }
 

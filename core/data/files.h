@@ -75,7 +75,7 @@ class AsideFile {
 
 /// What a file holds, in short.
 struct FileSum {
-  Index bytes = 0;
+  std::uint64_t bytes = 0;
   std::uint64_t xxh3 = 0;
   friend bool operator==(const FileSum&, const FileSum&) = default;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <unordered_map>
 #include <utility>
 
 #include "core/data/utf8.h"
@@ -14,14 +15,13 @@ namespace tokenwerk {
 namespace {
 
 constexpr std::string_view space_symbol = "\xe2\x96\x81";  ///< U+2581: a space inside pieces
-constexpr std::size_t part_bytes =
-    2048;  ///< texts are encoded in parts of this size: half again as fast
 
-/// Where an exact tokenizer may cut the text: behind the first newline at or after part_bytes.
-std::size_t end_of_part(std::string_view text) {
-  if (text.size() <= part_bytes) return text.size();
-  const std::size_t newline = text.find('\n', part_bytes);
-  return newline == std::string_view::npos ? text.size() : newline + 1;
+/// Where the first word of a text ends: before a space that follows something else, or behind a
+/// newline. No piece of the models trained here reaches across such a place.
+std::size_t end_of_word(std::string_view text) {
+  for (std::size_t i = 1; i < text.size(); ++i)
+    if ((text[i] == ' ' && text[i - 1] != ' ') || text[i - 1] == '\n') return i;
+  return text.size();
 }
 
 /// Besides what the library offers, this class is exact wherever the model allows it: bytes that
@@ -36,7 +36,11 @@ class SentencepieceTokenizer final : public Tokenizer {
   std::int32_t end_of_document() const override { return end_; }
   bool exact() const override { return exact_; }
   std::string_view model() const override { return model_; }
-  std::vector<std::int32_t> encode(std::string_view text) const override;
+  std::vector<std::int32_t> encode(std::string_view text) const override {
+    return std::move(encode_all({&text, 1}).front());
+  }
+  std::vector<std::vector<std::int32_t>> encode_all(
+      std::span<const std::string_view> texts) const override;
   std::string decode(std::span<const std::int32_t> tokens) const override;
 
  private:
@@ -45,6 +49,7 @@ class SentencepieceTokenizer final : public Tokenizer {
   void encode_exactly(std::string_view text, std::vector<std::int32_t>& tokens) const;
   [[nodiscard]] std::string join(std::span<const std::int32_t> tokens) const;
   [[nodiscard]] bool passes_probes() const;
+  [[nodiscard]] bool has_pieces_across_words() const;
 
   std::string model_;
   sentencepiece::SentencePieceProcessor processor_;
@@ -52,6 +57,30 @@ class SentencepieceTokenizer final : public Tokenizer {
   std::array<std::int32_t, 256> byte_tokens_;
   std::int32_t end_ = -1;
   bool exact_ = false;
+  bool words_apart_ = false;  ///< the tokens of a text are those of its words
+};
+
+/// Tokens of the words met so far.
+class WordMemory {
+ public:
+  /// The tokens of a word; `encode` appends them when the word is new. The word must stay alive.
+  template <typename Encode>
+  std::span<const std::int32_t> tokens_of(std::string_view word, const Encode& encode) {
+    const auto [entry, is_new] = places_.try_emplace(word);
+    if (is_new) {
+      entry->second.first = tokens_.size();
+      encode(word, tokens_);
+      entry->second.count = tokens_.size() - entry->second.first;
+    }
+    return std::span(tokens_).subspan(entry->second.first, entry->second.count);
+  }
+
+ private:
+  struct Place {
+    std::size_t first = 0, count = 0;
+  };
+  std::unordered_map<std::string_view, Place> places_;
+  std::vector<std::int32_t> tokens_;
 };
 
 SentencepieceTokenizer::SentencepieceTokenizer(std::string model, const std::string& name)
@@ -67,6 +96,7 @@ SentencepieceTokenizer::SentencepieceTokenizer(std::string model, const std::str
   const bool all_bytes =
       std::find(byte_tokens_.begin(), byte_tokens_.end(), -1) == byte_tokens_.end();
   exact_ = all_bytes && passes_probes();
+  words_apart_ = exact_ && !has_pieces_across_words();
 }
 
 void SentencepieceTokenizer::read_pieces() {
@@ -135,18 +165,30 @@ bool SentencepieceTokenizer::passes_probes() const {
   return true;
 }
 
-std::vector<std::int32_t> SentencepieceTokenizer::encode(std::string_view text) const {
-  std::vector<std::int32_t> tokens;
-  if (!exact_) {
-    encode_plain(text, tokens);
-    return tokens;
+bool SentencepieceTokenizer::has_pieces_across_words() const {
+  return std::any_of(pieces_.begin(), pieces_.end(),
+                     [](const std::string& piece) { return end_of_word(piece) < piece.size(); });
+}
+
+std::vector<std::vector<std::int32_t>> SentencepieceTokenizer::encode_all(
+    std::span<const std::string_view> texts) const {
+  std::vector<std::vector<std::int32_t>> all(texts.size());
+  WordMemory memory;
+  const auto encode_word = [this](std::string_view word, std::vector<std::int32_t>& tokens) {
+    encode_exactly(word, tokens);
+  };
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!exact_) encode_plain(texts[i], all[i]);
+    if (exact_ && !words_apart_) encode_exactly(texts[i], all[i]);
+    if (!words_apart_) continue;
+    for (std::string_view rest = texts[i]; !rest.empty();) {
+      const std::string_view word = rest.substr(0, end_of_word(rest));
+      const auto tokens = memory.tokens_of(word, encode_word);
+      all[i].insert(all[i].end(), tokens.begin(), tokens.end());
+      rest.remove_prefix(word.size());
+    }
   }
-  while (!text.empty()) {
-    const std::size_t end = end_of_part(text);
-    encode_exactly(text.substr(0, end), tokens);
-    text.remove_prefix(end);
-  }
-  return tokens;
+  return all;
 }
 
 std::string SentencepieceTokenizer::join(std::span<const std::int32_t> tokens) const {

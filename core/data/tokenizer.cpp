@@ -1,6 +1,7 @@
 #include "core/data/tokenizer.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/data/sentencepiece_tokenizer.h"
 #include "core/data/utf8.h"
@@ -60,7 +61,7 @@ std::string read_model(const std::string& prefix, const Json& description) {
   std::string model = read_small_file(path, largest_model);
   const FileSum sum = sum_of(model);
   const auto bytes = member<Index>(description, "model_bytes", json_path(prefix));
-  TW_CHECK_AS(DataError, sum.bytes == bytes, path, ": ", sum.bytes, " bytes, but ",
+  TW_CHECK_AS(DataError, std::cmp_equal(sum.bytes, bytes), path, ": ", sum.bytes, " bytes, but ",
               json_path(prefix), " records ", bytes);
   TW_CHECK_AS(
       DataError,
@@ -70,6 +71,14 @@ std::string read_model(const std::string& prefix, const Json& description) {
 }
 
 }  // namespace
+
+std::vector<std::vector<std::int32_t>> Tokenizer::encode_all(
+    std::span<const std::string_view> texts) const {
+  std::vector<std::vector<std::int32_t>> all;
+  all.reserve(texts.size());
+  for (const std::string_view text : texts) all.push_back(encode(text));
+  return all;
+}
 
 std::unique_ptr<Tokenizer> make_bytes_tokenizer() { return std::make_unique<BytesTokenizer>(); }
 

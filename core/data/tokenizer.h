@@ -27,6 +27,9 @@ class Tokenizer {
   [[nodiscard]] virtual std::int32_t end_of_document() const = 0;
   /// Tokens of the text, with no token added at either end.
   [[nodiscard]] virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
+  /// The same of many texts, quicker than one by one: words that come again are encoded once.
+  [[nodiscard]] virtual std::vector<std::vector<std::int32_t>> encode_all(
+      std::span<const std::string_view> texts) const;
   /// Text of the tokens; end-of-document and other control tokens give none. The last character
   /// may be unfinished: see TextStream. Throws DataError for a token outside the vocabulary.
   [[nodiscard]] virtual std::string decode(std::span<const std::int32_t> tokens) const = 0;

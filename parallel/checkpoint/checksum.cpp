@@ -44,6 +44,4 @@ FileSum checksum_file(const std::filesystem::path& path) {
   return sum;
 }
 
-std::string hex(std::uint64_t sum) { return fmt::format("{:016x}", sum); }
-
 }  // namespace tokenwerk

@@ -3,24 +3,15 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <string_view>
 
-namespace tokenwerk {
+#include "core/data/files.h"
 
-/// Size and sum of a file's bytes.
-struct FileSum {
-  std::uint64_t bytes = 0;
-  std::uint64_t xxh3 = 0;
-  friend bool operator==(const FileSum&, const FileSum&) = default;
-};
+namespace tokenwerk {
 
 [[nodiscard]] std::uint64_t checksum(std::string_view text);
 
 /// Reads the whole file. Throws CheckpointError naming it when that fails.
 [[nodiscard]] FileSum checksum_file(const std::filesystem::path& path);
-
-/// 16 hexadecimal digits, as manifests spell a sum.
-[[nodiscard]] std::string hex(std::uint64_t sum);
 
 }  // namespace tokenwerk

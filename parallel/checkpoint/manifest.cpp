@@ -28,7 +28,7 @@ Json json_of(const Shape& shape) {
 }
 
 Json json_of(const StoredFile& file) {
-  return {{"name", file.name}, {"bytes", file.sum.bytes}, {"xxh3", hex(file.sum.xxh3)}};
+  return {{"name", file.name}, {"bytes", file.sum.bytes}, {"xxh3", hexadecimal(file.sum.xxh3)}};
 }
 
 Json json_of(const StoredArray& array) {
@@ -137,7 +137,7 @@ void check_sum(std::string_view text) {
   TW_CHECK_AS(CheckpointError, text.size() > tail_size && text.ends_with(sum_end),
               "cut off: it does not end with its checksum");
   const std::string_view tail = text.substr(text.size() - tail_size);
-  const std::string sum = hex(checksum(text.substr(0, text.size() - tail_size)));
+  const std::string sum = hexadecimal(checksum(text.substr(0, text.size() - tail_size)));
   TW_CHECK_AS(CheckpointError,
               tail.starts_with(sum_key) && tail.substr(sum_key.size(), sum_digits) == sum,
               "damaged: its checksum is ", sum, ", not the one it ends with");
@@ -160,7 +160,7 @@ std::string to_text(const Manifest& manifest) {
       format_name, Manifest::version, manifest.step, Json::parse(manifest.state_json).dump(),
       lines_of(manifest.files), manifest.view ? json_of(*manifest.view).dump() : "null",
       lines_of(manifest.arrays));
-  const std::string sum = hex(checksum(text));
+  const std::string sum = hexadecimal(checksum(text));
   return text.append(sum_key).append(sum).append(sum_end);
 }
 

@@ -23,7 +23,7 @@ std::optional<CheckpointFault> fault_of(const fs::path& folder, const StoredFile
     const FileSum sum = checksum_file(path);
     if (sum == file.sum) return std::nullopt;
     return CheckpointFault{path, fmt::format("is damaged: its checksum is {} instead of {}",
-                                             hex(sum.xxh3), hex(file.sum.xxh3))};
+                                             hexadecimal(sum.xxh3), hexadecimal(file.sum.xxh3))};
   } catch (const CheckpointError& error) {
     return fault_from(path, error);
   }

@@ -15,5 +15,5 @@ file(RENAME ${scratch}/installed ${scratch}/moved)
 run(${CMAKE_COMMAND} -S ${consumer} -B ${scratch}/build -G ${generator}
   -D CMAKE_BUILD_TYPE=${build_type} -D CMAKE_CXX_FLAGS=${flags} -D CMAKE_PREFIX_PATH=${scratch}/moved)
 run(${CMAKE_COMMAND} --build ${scratch}/build)
-run(${scratch}/build/consumer)
+run(${CMAKE_COMMAND} -E chdir ${scratch} ${scratch}/build/consumer)
 run(${scratch}/moved/bin/tokenwerk --help)

@@ -9,7 +9,8 @@ if [[ -z $formatter || $("$formatter" --version) != *"version 14."* ]]; then
   exit 77
 fi
 mapfile -t sources < <(files_in core parallel models launch tests examples -- '*.h' '*.cpp' '*.cu')
-for source in "${sources[@]}"; do
-  "$formatter" --style=file "$source" | cmp -s "$source" - || fault "$source: run clang-format -i on it"
-done
+if ((${#sources[@]} > 0)); then
+  faults_from < <("$formatter" --style=file --dry-run "${sources[@]}" 2>&1 | sed -n 's/: warning: .*/: run clang-format -i/p' |
+    sort -u -t : -k 1,1)
+fi
 verdict

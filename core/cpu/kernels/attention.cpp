@@ -16,47 +16,50 @@ struct OnlineSoftmax {
 
   void start() {
     for (Index i = 0; i < block; ++i) {
-      maximum[i] = -__builtin_inff();
+      maximum[i] = lowest();
       sum[i] = 0;
     }
   }
 
   /// scores(keys, queries) become probabilities that still lack the division by the sum.
   void step(const CausalBlock& at, A* scores) {
-    for (Index lane = 0; lane < at.queries; lane += lanes) {
-      const Index rows = at.rows_seen(lane + lanes);
-      const Lanes<A> before = load(maximum + lane);
-      const Lanes<A> top = max_of_rows(at, scores, lane, rows, before);
-      const Lanes<A> scaled = exp_of_negative(before - top);
-      Lanes<A> total{};
+    for (Index lane = 0; lane < round_up(at.queries); lane += width_of<A>) {
+      const Index rows = at.rows_seen(lane / lanes * lanes + lanes);  // all that are computed
+      const Register<A> before = load_register(maximum + lane);
+      const Register<A> top = max_of_rows(at, scores, lane, rows, before);
+      const Register<A> scaled = math::exp_of_negative(before - top);
+      Register<A> total{};
       for (Index j = 0; j < rows; ++j) {
         A* p = scores + j * block + lane;
-        const Lanes<A> probability = exp_of_negative(load(p) - top);
-        store(p, probability);
+        const Register<A> probability = math::exp_of_negative(load_register(p) - top);
+        store_register(p, probability);
         total += probability;
       }
-      store(maximum + lane, top);
-      store(factor + lane, scaled);
-      store(sum + lane, load(sum + lane) * scaled + total);
+      store_register(maximum + lane, top);
+      store_register(factor + lane, scaled);
+      store_register(sum + lane, load_register(sum + lane) * scaled + total);
     }
   }
 
  private:
   /// Also hides what lies behind the diagonal.
-  static Lanes<A> max_of_rows(const CausalBlock& at, A* scores, Index lane, Index rows,
-                              Lanes<A> top) {
-    const Index open = at.rows_seen(lane + 1);  // rows that every lane sees
-    Lanes<A> tops[4] = {top, top, top, top};    // four chains hide the latency
+  static Register<A> max_of_rows(const CausalBlock& at, A* scores, Index lane, Index rows,
+                                 Register<A> top) {
+    const Index open = at.rows_seen(lane + 1);   // rows that every lane sees
+    Register<A> tops[4] = {top, top, top, top};  // four chains hide the latency
     Index j = 0;
-    for (; j + 4 <= open; j += 4)
-      for (Index k = 0; k < 4; ++k) tops[k] = max(tops[k], load(scores + (j + k) * block + lane));
+    for (; j + 4 <= open; j += 4) {
+      for (Index k = 0; k < 4; ++k)
+        tops[k] = max(tops[k], load_register(scores + (j + k) * block + lane));
+    }
     for (; j < rows; ++j) {
       A* p = scores + j * block + lane;
-      if (j >= open) store(p, hide<A>(load(p), at.hidden(j, lane), -__builtin_inff()));
-      tops[0] = max(tops[0], load(p));
+      if (j >= open) store_register(p, hide<A>(load_register(p), at.hidden(j, lane), lowest()));
+      tops[0] = max(tops[0], load_register(p));
     }
     return max(max(tops[0], tops[1]), max(tops[2], tops[3]));
   }
+  static A lowest() { return -__builtin_inff(); }
 };
 
 /// sums(queries, width) = factor * sums + probabilities^T values.
@@ -65,8 +68,9 @@ void add_values(const CausalBlock& at, A* sums, Index width, const A* factor,
                 const A* probabilities, const A* values) {
   const Start start = at.key == 0 ? Start::zero : Start::result;
   for (Index i = 0; start == Start::result && i < at.queries; ++i) {
-    for (Index c = 0; c < width; c += lanes)
-      store(sums + i * width + c, load(sums + i * width + c) * broadcast(factor[i]));
+    const Register<A> scaled = fill_register(factor[i]);
+    for (Index c = 0; c < width; c += width_of<A>)
+      store_register(sums + i * width + c, load_register(sums + i * width + c) * scaled);
   }
   const Index step = at.whole() ? at.queries : lanes;
   for (Index i = 0; i < at.queries; i += step) {
@@ -147,14 +151,16 @@ struct BackwardScratch {
 template <typename A>
 void differentiate(const CausalBlock& at, BackwardScratch<A>& s) {
   for (Index j = 0; j < at.keys; ++j) {
-    for (Index lane = at.first_lane(j / lanes * lanes); lane < at.queries; lane += lanes) {
+    const Index first = at.first_lane(j / lanes * lanes);
+    for (Index lane = first; lane < at.queries; lane += width_of<A>) {
       A* p = s.probabilities + j * block + lane;
       A* ds = s.dscores + j * block + lane;
-      Lanes<A> probability = exp_of_negative(load(p) - load(s.stats + lane));
+      Register<A> probability =
+          math::exp_of_negative(load_register(p) - load_register(s.stats + lane));
       const Index hidden = at.hidden(j, lane);
       if (hidden > 0) probability = hide<A>(probability, hidden, A{});
-      store(p, probability);
-      store(ds, probability * (load(ds) - load(s.delta + lane)));
+      store_register(p, probability);
+      store_register(ds, probability * (load_register(ds) - load_register(s.delta + lane)));
     }
   }
 }

@@ -56,13 +56,43 @@ TW_INLINE void unpack(T* out, Index stride, const A* packed, Index width, Index 
   }
 }
 
+/// Exchanges what two rows of a square of registers hold off its diagonal of blocks of S lanes.
+template <int S, typename V, int W>
+TW_INLINE void exchange(V& low, V& high, std::integral_constant<int, W>) {
+  using Mask = decltype(low < high);
+  Mask from_low, from_high;
+  for (int i = 0; i < W; ++i) {
+    from_low[i] = (i & S) != 0 ? (i ^ S) + W : i;
+    from_high[i] = (i & S) != 0 ? i + W : i | S;
+  }
+  const V first = __builtin_shuffle(low, high, from_low);
+  high = __builtin_shuffle(low, high, from_high);
+  low = first;
+}
+
+/// Transposes a square of as many registers as one has lanes.
+template <int S, typename V, int W>
+TW_INLINE void transpose_square(V (&rows)[W]) {
+  if constexpr (S < W) {
+    for (int i = 0; i < W; ++i)
+      if ((i & S) == 0) exchange<S>(rows[i], rows[i + S], std::integral_constant<int, W>{});
+    transpose_square<2 * S>(rows);
+  }
+}
+
 /// transposed(columns, block) from packed(rows, width); lanes without a row become zero.
 template <typename A>
 TW_INLINE void transpose(A* transposed, const A* packed, Index width, Index rows, Index columns) {
-  for (Index r = 0; r < rows; ++r)
-    for (Index c = 0; c < columns; ++c) transposed[c * block + r] = packed[r * width + c];
-  for (Index c = 0; c < columns; ++c)
-    for (Index r = rows; r < block; ++r) transposed[c * block + r] = A{};
+  constexpr int square = width_of<A>;
+  for (Index r = 0; r < block; r += square) {
+    for (Index c = 0; c < columns; c += square) {
+      Register<A> part[square] = {};
+      for (Index k = 0; k < square; ++k)
+        if (r + k < rows) part[k] = load_register(packed + (r + k) * width + c);
+      transpose_square<1>(part);
+      for (Index k = 0; k < square; ++k) store_register(transposed + (c + k) * block + r, part[k]);
+    }
+  }
 }
 
 /// A block of queries by keys and what causality leaves of it: lane i stands at position query + i,
@@ -83,7 +113,7 @@ struct CausalBlock {
     const Index lane = key + j - query;
     return lane < 0 ? 0 : lane / lanes * lanes;
   }
-  /// Lanes of the vector at `lane` that do not see row j; none if negative.
+  /// Lanes from `lane` on that do not see row j; none if negative.
   [[nodiscard]] Index hidden(Index j, Index lane) const { return key + j - query - lane; }
   [[nodiscard]] bool whole() const { return key + keys - 1 <= query; }
 };
@@ -102,15 +132,12 @@ TW_INLINE void multiply_seen(const CausalBlock& at, A* products, const A* left, 
   }
 }
 
-template <typename A>
-TW_INLINE Lanes<A> lane_numbers() {
-  return Lanes<A>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-}
-
 /// v with `value` in the first `hidden` lanes.
 template <typename A>
-TW_INLINE Lanes<A> hide(Lanes<A> v, Index hidden, A value) {
-  return lane_numbers<A>() < static_cast<A>(hidden) ? broadcast(value) : v;
+TW_INLINE Register<A> hide(Register<A> v, Index hidden, A value) {
+  Register<A> numbers;
+  for (int i = 0; i < width_of<A>; ++i) numbers[i] = static_cast<A>(i);
+  return numbers < static_cast<A>(hidden) ? fill_register(value) : v;
 }
 
 }  // namespace tokenwerk::cpu::TW_ISA

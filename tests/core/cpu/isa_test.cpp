@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "core/cpu/kernels/activation.h"
+#include "core/cpu/kernels/attention.h"
 #include "core/cpu/kernels/elementwise.h"
 #include "core/cpu/kernels/embedding.h"
+#include "core/cpu/kernels/loss.h"
+#include "core/cpu/kernels/matmul.h"
 #include "core/cpu/kernels/norm.h"
 #include "core/cpu/kernels/optimizer.h"
 #include "core/cpu/kernels/rope.h"
@@ -161,6 +164,64 @@ TEST_P(IsaTest, Optimizer) {
                                   .epsilon = 1e-8});
     const double squares = optimizer_kernels(set).squared_norm(dtype_, w.view().data, n);
     return results(w, master, m, v, make_tensor(*test_.device, DType::f64, {1}, {squares}));
+  });
+}
+
+TEST_P(IsaTest, Matmul) {
+  expect_equal_bits([&](Isa set, Index n) {
+    const Tensor dy = operand(dtype_, 11 * n, 1);
+    Tensor sums = operand(sums_, n, 2);
+    matmul_kernels(set).add_rows(dtype_, sums.view().data, dy.view().data, 11, n, n);
+    return results(sums);
+  });
+}
+
+TEST_P(IsaTest, Attention) {
+  expect_equal_bits([&](Isa set, Index n) {
+    const Index keys = n % 37 + 70, size = n % 64 + 1, queries = keys - 7, group = 2;
+    const Index width = group * size;
+    const Tensor q = operand(dtype_, queries * width, 1),
+                 dout = operand(dtype_, queries * width, 2);
+    const Tensor k = operand(dtype_, keys * size, 3), v = operand(dtype_, keys * size, 4);
+    Tensor o = operand(dtype_, queries * width, 5), dq = operand(dtype_, queries * width, 6);
+    Tensor dk = operand(dtype_, keys * size, 7), dv = operand(dtype_, keys * size, 8);
+    Tensor stats = operand(sums_, group * queries, 9);
+    const Tensor scratch(*test_.device, sums_, {attention_backward_scratch(size, keys)});
+    AttentionTask task{};
+    task.dtype = dtype_;
+    task.group = group;
+    task.head_size = size;
+    task.query_length = queries;
+    task.key_rows = keys;
+    task.query_offset = keys - queries;
+    task.scale = 0.1;
+    task.q = {q.view().data, width};
+    task.k = {k.view().data, size};
+    task.v = {v.view().data, size};
+    task.o = {o.view().data, width};
+    task.o_read = {o.view().data, width};
+    task.stats = stats.view().data;
+    task.stats_read = stats.view().data;
+    task.dout = {dout.view().data, width};
+    task.dq = {dq.view().data, width};
+    task.dk = {dk.view().data, size};
+    task.dv = {dv.view().data, size};
+    task.scratch = scratch.view().data;
+    attention_kernels(set).forward(task, 0, queries);
+    attention_kernels(set).backward(task);
+    return results(o, stats, dq, dk, dv);
+  });
+}
+
+TEST_P(IsaTest, Loss) {
+  expect_equal_bits([&](Isa set, Index n) {
+    const Tensor logits = operand(sums_, n + 3, 1, 6.0);
+    Tensor loss = operand(sums_, 1, 2), lse = operand(sums_, 1, 3);
+    Tensor dlogits = operand(dtype_, n + 3, 4);
+    const LossRow row{logits.view().data, n + 3, n, n / 2};
+    loss_kernels(set).forward(sums_, loss.view().data, lse.view().data, row);
+    loss_kernels(set).backward(dtype_, dlogits.view().data, row, lse.view().data, 0.7);
+    return results(loss, lse, dlogits);
   });
 }
 

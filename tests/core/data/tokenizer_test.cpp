@@ -1,6 +1,7 @@
 #include "core/data/tokenizer.h"
 
 #include <gtest/gtest.h>
+#include <sentencepiece_processor.h>
 
 #include <filesystem>
 
@@ -84,6 +85,27 @@ TEST(Tokenizer, may_be_fed_line_by_line) {
       for (const std::int32_t token : tokenizer->encode(b)) apart.push_back(token);
       EXPECT_EQ(tokenizer->encode(a + "\n" + b), apart);
     }
+}
+
+TEST(Tokenizer, gives_the_tokens_of_the_library) {
+  const auto tokenizer = trained();
+  sentencepiece::SentencePieceProcessor library;
+  ASSERT_TRUE(library.LoadFromSerializedProto(std::string(tokenizer->model())).ok());
+  std::string text;
+  for (const std::string& line : some_lines()) text += line + "   \n\n";
+  for (const std::string& part :
+       {text, std::string("  the  words\n in\n\n  the word  "), some_lines()[0]})
+    EXPECT_EQ(tokenizer->encode(part), library.EncodeAsIds(part));
+}
+
+TEST(Tokenizer, encodes_many_texts_as_each_alone) {
+  const auto texts = hard_texts();
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  for (const auto& tokenizer : both()) {
+    const auto all = tokenizer->encode_all(views);
+    ASSERT_EQ(all.size(), texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(all[i], tokenizer->encode(texts[i]));
+  }
 }
 
 TEST(Tokenizer, refuses_tokens_outside_the_vocabulary) {

@@ -14,8 +14,8 @@
 #include <random>
 #include <thread>
 
-#include "tests/support/checkpoint_sample.h"
-#include "tests/support/rank_threads.h"
+#include "tests/parallel/checkpoint/checkpoint_sample.h"
+#include "tests/parallel/checkpoint/rank_threads.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk::test {

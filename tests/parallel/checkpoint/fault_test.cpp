@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "tests/support/checkpoint_sample.h"
-#include "tests/support/rank_threads.h"
+#include "tests/parallel/checkpoint/checkpoint_sample.h"
+#include "tests/parallel/checkpoint/rank_threads.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk::test {

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "parallel/checkpoint/folder.h"
-#include "tests/support/checkpoint_sample.h"
-#include "tests/support/rank_threads.h"
+#include "tests/parallel/checkpoint/checkpoint_sample.h"
+#include "tests/parallel/checkpoint/rank_threads.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk::test {

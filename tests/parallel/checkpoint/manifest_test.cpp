@@ -28,7 +28,7 @@ Manifest example() {
 }
 
 std::string with_sum(std::string body) {
-  const std::string sum = hex(checksum(body));
+  const std::string sum = hexadecimal(checksum(body));
   return body + " \"xxh3\": \"" + sum + "\"\n}\n";
 }
 

@@ -9,8 +9,8 @@
 
 #include "core/dtype.h"
 #include "parallel/checkpoint/hdf5_file.h"
-#include "tests/support/checkpoint_sample.h"
-#include "tests/support/rank_threads.h"
+#include "tests/parallel/checkpoint/checkpoint_sample.h"
+#include "tests/parallel/checkpoint/rank_threads.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk::test {

@@ -1,4 +1,4 @@
-#include "tests/support/rank_threads.h"
+#include "tests/parallel/checkpoint/rank_threads.h"
 
 #include <barrier>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "tests/support/checkpoint_sample.h"
+#include "tests/parallel/checkpoint/checkpoint_sample.h"
 
 #include <cstring>
 

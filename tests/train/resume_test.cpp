@@ -1,0 +1,123 @@
+/// Laws 3 and 4 through the real command line: stopped, killed and resumed runs.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "tests/support/training.h"
+
+namespace tokenwerk {
+namespace {
+
+constexpr auto patience = std::chrono::seconds(120);
+
+/// Metrics without what no two runs share.
+std::vector<nlohmann::json> without_times(std::vector<nlohmann::json> steps) {
+  for (nlohmann::json& step : steps) {
+    for (const char* key : {"step_seconds", "tokens_per_second", "mfu", "comm_exposed_fraction",
+                            "data_wait_fraction", "eta_seconds"})
+      step.erase(key);
+  }
+  return steps;
+}
+
+void expect_equal_checkpoints(const TrainingFolder& folder, const std::string& a,
+                              const std::string& b, int step, int ranks) {
+  for (int rank = 0; rank < ranks; ++rank) {
+    const std::string file = "rank-0000" + std::to_string(rank) + ".h5";
+    const std::string bytes = folder.bytes(folder.checkpoint(a, step) / file);
+    EXPECT_FALSE(bytes.empty()) << file;
+    EXPECT_TRUE(bytes == folder.bytes(folder.checkpoint(b, step) / file)) << file;
+  }
+}
+
+TEST(Resume, TheSameCommandTwiceGivesTheSameNumbersAndBytes) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(2, "a");
+  folder.train(2, "b");
+  EXPECT_EQ(without_times(folder.steps("a")), without_times(folder.steps("b")));
+  expect_equal_checkpoints(folder, "a", "b", 20, 2);
+}
+
+TEST(Resume, ContinuesBitForBitOnTheSameLayout) {
+  for (const char* precision : {"f32", "bf16"}) {
+    const TrainingFolder folder(llama_model);
+    folder.train(2, "whole", {"--training.precision", precision});
+    folder.train(2, "parts", {"--training.precision", precision, "--training.stop_after", "7"});
+    EXPECT_EQ(folder.losses("parts").size(), 7u);
+    folder.train(2, "parts", {"--training.precision", precision, "--checkpoint.resume", "latest"});
+    EXPECT_EQ(folder.losses("parts"), folder.losses("whole"));
+    expect_equal_checkpoints(folder, "whole", "parts", 20, 2);
+  }
+}
+
+TEST(Resume, ContinuesOnAnyOtherNumberOfRanks) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "whole");
+  folder.train(4, "parts", {"--training.stop_after", "5"});
+  folder.train(1, "parts", {"--training.stop_after", "12", "--checkpoint.resume", "latest"});
+  folder.train(2, "parts", {"--checkpoint.resume", "latest"});
+  expect_same_losses(folder.losses("parts"), folder.losses("whole"));
+}
+
+TEST(Resume, LatestWithoutACheckpointStartsAtTheBeginningAndSaysSo) {
+  const TrainingFolder folder(gpt_model);
+  const CommandResult result =
+      folder.train(1, "run", {"--checkpoint.resume", "latest", "--training.stop_after", "2"});
+  EXPECT_NE(result.output.find("starts at step 0"), std::string::npos) << result.output;
+  EXPECT_EQ(folder.losses("run").size(), 2u);
+}
+
+TEST(Resume, ASignalSavesThenExits75AndTheRestEqualsTheUnbrokenRun) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::string> flags{"--training.steps", "400", "--checkpoint.every", "0"};
+  for (int ranks : {1, 2}) {
+    const std::string run = "stopped" + std::to_string(ranks);
+    RunningCommand command(folder.command(ranks, run, flags), folder.path(),
+                           training_environment());
+    ASSERT_TRUE(command.wait_for_output("step 5/400", patience)) << command.output();
+    command.send(SIGUSR1);
+    EXPECT_EQ(command.wait().exit_code, 75) << command.output();
+    const std::size_t stopped = folder.losses(run).size();
+    EXPECT_LT(stopped, 400u);
+    folder.train(ranks, "whole" + run,
+                 {"--training.steps", "400", "--training.stop_after", std::to_string(stopped + 3)});
+    folder.train(ranks, run,
+                 {"--training.steps", "400", "--checkpoint.resume", "latest",
+                  "--training.stop_after", std::to_string(stopped + 3)});
+    EXPECT_EQ(folder.losses(run), folder.losses("whole" + run));
+  }
+}
+
+TEST(Resume, CtrlCAloneSavesToo) {
+  const TrainingFolder folder(gpt_model);
+  RunningCommand command(folder.command(1, "run", {"--training.steps", "4000"}), folder.path(),
+                         training_environment());
+  ASSERT_TRUE(command.wait_for_output("step 3/4000", patience)) << command.output();
+  command.send(SIGINT);
+  EXPECT_EQ(command.wait().exit_code, 75) << command.output();
+}
+
+TEST(Resume, KilledWhileItSavesItGoesOnFromTheCheckpointBefore) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::string> every_step{"--checkpoint.every", "1", "--checkpoint.resume",
+                                            "latest"};
+  folder.train(1, "whole");
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    RunningCommand command(folder.command(1, "killed", every_step), folder.path(),
+                           training_environment());
+    const std::string seen = "step " + std::to_string(2 * attempt + 2) + "  checkpoint saved";
+    (void)command.wait_for_output(seen, patience);
+    // From here on the next step and its save run: die somewhere in them.
+    std::this_thread::sleep_for(std::chrono::milliseconds(3 + 4 * attempt));
+    command.send(SIGKILL);
+    EXPECT_NE(command.wait().exit_code, 2);
+  }
+  folder.train(1, "killed", every_step);
+  EXPECT_EQ(folder.losses("killed"), folder.losses("whole"));
+  expect_equal_checkpoints(folder, "whole", "killed", 20, 1);
+}
+
+}  // namespace
+}  // namespace tokenwerk

@@ -1,0 +1,74 @@
+/// What a trained model is used for, and what a run says of its memory.
+
+#include <gtest/gtest.h>
+
+#include "tests/support/training.h"
+
+namespace tokenwerk {
+namespace {
+
+TEST(Use, EvaluateGivesTheLossThatValidationFound) {
+  const TrainingFolder folder(llama_model);
+  folder.train(1, "run", {"--training.validate_batches", "100000"});
+  const std::string metrics = folder.bytes("run/metrics.jsonl");
+  const auto last = metrics.rfind("validation_loss");
+  ASSERT_NE(last, std::string::npos);
+  const double expected = std::stod(metrics.substr(last + 17));
+  const CommandResult result =
+      folder.tokenwerk({"evaluate", "run/checkpoints", "--data", "data/text.validation"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const double loss = std::stod(result.output.substr(result.output.find("loss") + 4));
+  EXPECT_NEAR(loss, expected, 1e-5 * expected) << result.output;
+}
+
+TEST(Use, AFileGetsWholeLinesEvenThroughMpirunsOwnTerminal) {
+  const TrainingFolder folder(gpt_model);
+  for (int ranks : {1, 2}) {
+    const std::string output = folder.train(ranks, "run" + std::to_string(ranks)).output;
+    EXPECT_NE(output.find("\nstep 7/20  loss"), std::string::npos) << output;
+    EXPECT_EQ(output.find('\x1b'), std::string::npos) << output;
+  }
+}
+
+TEST(Use, GenerateDependsOnTheSeedAlone) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run");
+  const auto generate = [&](const char* seed) {
+    return folder.tokenwerk(
+        {"generate", "run/checkpoints", "--prompt", "the rank", "--tokens", "20", "--seed", seed});
+  };
+  const auto text = [](const CommandResult& result) {
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    EXPECT_NE(result.output.find("time to first token"), std::string::npos) << result.output;
+    return result.output.substr(0, result.output.find(" tokens, time to first"));
+  };
+  EXPECT_EQ(text(generate("1")), text(generate("1")));
+  EXPECT_NE(text(generate("1")), text(generate("2")));
+}
+
+TEST(Use, AFreshRunStartsFromGivenWeights) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "first");
+  for (const char* precision : {"f32", "bf16"}) {
+    folder.train(1, precision,
+                 {"--model.initial", "first/checkpoints", "--training.stop_after", "2",
+                  "--training.precision", precision});
+    EXPECT_LT(folder.losses(precision).front(), 0.8 * folder.losses("first").front());
+  }
+}
+
+TEST(Use, TheReportedPeakIsWhatTheProcessGrewBy) {
+  const TrainingFolder folder(gpt_model);
+  const CommandResult small = folder.train(1, "small", {"--training.stop_after", "2"});
+  const CommandResult large =
+      folder.train(1, "large",
+                   {"--model.width", "1024", "--model.heads", "8", "--model.layers", "7",
+                    "--checkpoint.every", "0", "--training.stop_after", "2"});
+  const auto peak = folder.steps("large").back()["memory_peak_bytes"].get<double>();
+  EXPECT_GE(peak, 1024.0 * 1024 * 1024);
+  const auto growth = static_cast<double>(large.peak_rss) - static_cast<double>(small.peak_rss);
+  EXPECT_NEAR(growth, peak, 0.15 * peak);
+}
+
+}  // namespace
+}  // namespace tokenwerk
