@@ -11,8 +11,6 @@ namespace {
 
 /// Up to here few rounds matter more than few bytes.
 constexpr std::size_t small_bytes = std::size_t{16} << 10;
-/// From here on, per rank, a pipelined ring is no slower than halving in spite of its rounds.
-constexpr std::size_t ring_bytes_per_rank = std::size_t{1} << 20;
 
 constexpr ByteRange output(std::size_t first, std::size_t bytes) {
   return {PlanBuffer::output, first, bytes};
@@ -86,8 +84,7 @@ MessagePlan plan_all_reduce(PlanSite site, Index count, std::size_t element) {
   const std::size_t bytes = static_cast<std::size_t>(count) * element;
   if (bytes <= small_bytes)
     add_doubling(b, site, bytes);
-  else if (std::has_single_bit(static_cast<unsigned>(site.size)) &&
-           bytes <= ring_bytes_per_rank * static_cast<std::size_t>(site.size))
+  else if (site.size > 2 && std::has_single_bit(static_cast<unsigned>(site.size)))
     add_halving_doubling(b, site, count, element);
   else
     add_ring(b, site, {PlanBuffer::output, count, element, site.size}, RingPhases::both);

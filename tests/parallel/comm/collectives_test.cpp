@@ -54,8 +54,8 @@ PlanPlayer make_player(int size, unsigned seed, MakePlan&& plan, MakeBuffers&& b
 /// Lengths below, around and above the limits of segment, window and algorithm.
 std::vector<Index> counts_for(int size) {
   std::vector<Index> counts = {1, 2, 7, 127, 4096, 4097, 10007};
-  if (size <= 5 || size == 8) counts.push_back(6 * 65536 * size + 3);  // the ring everywhere
-  if (size <= 4) counts.push_back(65536 * 4 * size - 5);               // halving, where it applies
+  if (size <= 5 || size == 8)
+    counts.push_back(6 * 65536 * size + 3);  // more segments than the window
   return counts;
 }
 

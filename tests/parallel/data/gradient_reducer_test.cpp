@@ -37,9 +37,14 @@ void expect_sums(const std::vector<T>& gradient, std::uint64_t seed, int size) {
 }
 
 template <typename T>
+void fill(std::vector<T>& gradient, const ElementRange& range, std::uint64_t seed, int rank) {
+  for (Index i = range.first; i < range.last; ++i)
+    gradient[static_cast<std::size_t>(i)] = static_cast<T>(whole_value(seed, rank, i));
+}
+
+template <typename T>
 void fill(std::vector<T>& gradient, std::uint64_t seed, int rank) {
-  for (std::size_t i = 0; i < gradient.size(); ++i)
-    gradient[i] = static_cast<T>(whole_value(seed, rank, static_cast<Index>(i)));
+  fill(gradient, {0, static_cast<Index>(gradient.size())}, seed, rank);
 }
 
 TEST(GradientBuckets, JoinNeighboursUpToTheirSize) {
@@ -73,10 +78,11 @@ void reduce_in_any_order(std::size_t bucket_bytes) {
                           {.bucket_bytes = bucket_bytes});
   std::mt19937 random(static_cast<unsigned>(world.rank()));
   for (std::uint64_t step = 0; step < 3; ++step) {
-    fill(gradient, step, world.rank());
+    std::fill(gradient.begin(), gradient.end(), T{-12345});  // nobody may send this
     std::shuffle(units.begin(), units.end(), random);
     for (const ElementRange& unit : units) {
       if (random() % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % 900));
+      fill(gradient, unit, step, world.rank());
       reducer.mark_ready(*world.stream, unit);
     }
     reducer.finish(*world.stream);
