@@ -33,6 +33,15 @@ spdlog::sink_ptr file_sink(const std::filesystem::path& file) {
   }
 }
 
+spdlog::level::level_enum level_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::warning: return spdlog::level::warn;
+    case LogLevel::error: return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
 }  // namespace
 
 void open_log(int rank, const std::filesystem::path& file) {
@@ -44,10 +53,16 @@ void open_log(int rank, const std::filesystem::path& file) {
 }
 
 void log_line(LogLevel level, std::string_view line) {
-  switch (level) {
-    case LogLevel::info: return spdlog::info(line);
-    case LogLevel::warning: return spdlog::warn(line);
-    case LogLevel::error: return spdlog::error(line);
+  spdlog::default_logger()->log(level_of(level), line);
+}
+
+void log_to_file(LogLevel level, std::string_view line) {
+  const auto logger = spdlog::default_logger();
+  const spdlog::details::log_msg message(logger->name(), level_of(level), line);
+  for (const spdlog::sink_ptr& sink : logger->sinks()) {
+    if (dynamic_cast<spdlog::sinks::basic_file_sink_mt*>(sink.get()) == nullptr) continue;
+    sink->log(message);
+    sink->flush();
   }
 }
 

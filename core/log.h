@@ -36,6 +36,9 @@ void log_error(fmt::format_string<Parts...> format, Parts&&... parts) {
   log_line(LogLevel::error, fmt::format(format, std::forward<Parts>(parts)...));
 }
 
+/// The same for the file alone, where the console has shown the line in a way of its own.
+void log_to_file(LogLevel level, std::string_view line);
+
 /// Writes out what is buffered, before a process ends without cleaning up.
 void flush_log() noexcept;
 

@@ -4,8 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <new>
 
+#include "core/log.h"
 #include "launch/build_info.h"
 #include "launch/checkpoint_command.h"
 #include "launch/doctor_command.h"
@@ -47,13 +51,34 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error, std::string_
 
 int report(const std::exception& error, MpiEnvironment& environment) {
   const int code = static_cast<int>(exit_code_of(error));
-  const bool shared = dynamic_cast<const SharedConfigError*>(&error) != nullptr;
-  if (!shared || environment.rank() == 0)
-    fmt::print(stderr, "{}\n", shared ? error.what() : error_text(environment, error.what()));
+  const bool shared = dynamic_cast<const SharedError*>(&error) != nullptr;
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  if (!shared || environment.rank() == 0) {
+    const std::string what = memory ? "out of memory" : error.what();
+    const std::string text = shared ? what : error_text(environment, what);
+    fmt::print(stderr, "{}\n", text);
+    log_to_file(LogLevel::error, text);
+  }
   std::fflush(nullptr);
   // A rank that leaves quietly hangs the others, unless they leave for the same reason.
   if (!shared && environment.size() > 1) environment.abort_all(code);
   return code;
+}
+
+/// Refuses a launcher for a command whose work one process does.
+void keep_to_one_rank(CLI::App& command, MpiEnvironment& environment) {
+  command.preparse_callback([&command, &environment](std::size_t) {
+    if (environment.size() == 1) return;
+    throw SharedError(ExitCode::wrong_recipe,
+                      fmt::format("{} runs on one rank, not on {}: start it without mpirun",
+                                  command.get_name(), environment.size()));
+  });
+}
+
+/// What was printed must have arrived: a full disk behind a pipe is no success.
+void check_output() {
+  TW_CHECK_AS(DeviceError, std::fflush(stdout) == 0 && std::ferror(stdout) == 0,
+              "standard output cannot be written: ", std::strerror(errno));
 }
 
 }  // namespace
@@ -75,6 +100,8 @@ std::unique_ptr<CLI::App> make_command_line(MpiEnvironment& environment, int& ex
   add_generate_command(*app, exit_code);
   add_checkpoint_command(*app, exit_code);
   add_doctor_command(*app, environment, exit_code);
+  for (const char* name : {"prepare", "generate", "checkpoint"})
+    keep_to_one_rank(*app->get_subcommand(name), environment);
   return app;
 }
 
@@ -83,6 +110,7 @@ int run_command_line(int argc, const char* const* argv, MpiEnvironment& environm
   const auto app = make_command_line(environment, exit_code);
   try {
     app->parse(argc, argv);
+    check_output();
   } catch (const CLI::ParseError& error) {
     return report_usage(*app, error, argc > 1 ? argv[1] : "", environment);
   } catch (const std::exception& error) {

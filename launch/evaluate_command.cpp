@@ -4,7 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <filesystem>
+#include <optional>
 
+#include "launch/agreement.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
 #include "launch/loaded_model.h"
@@ -23,11 +26,17 @@ void run_evaluate(MpiEnvironment& environment, const EvaluateOptions& options) {
   const auto device = make_device(DeviceKind::cpu);
   const auto stream = device->make_stream();
   const auto world = environment.make_world(*device);
-  const LoadedModel loaded = load_model(*world, *stream, options.checkpoint);
+  LoadedModel loaded;
+  agree(*world, [&] { loaded = load_model(*world, *stream, options.checkpoint); });
   const ModelConfig& config = loaded.model->config();
-  const TokenDataset dataset(options.data, config.sequence_length, config.vocabulary);
+  std::optional<TokenDataset> dataset;
+  agree(*world, [&] {
+    dataset.emplace(options.data, config.sequence_length, config.vocabulary);
+    if (std::filesystem::exists(options.data + ".tokenizer.json"))
+      (void)tokenizer_of(loaded.state, options.data);
+  });
   const Evaluation result =
-      evaluate(*stream, *loaded.model, dataset, *world, options.micro_batch, 0);
+      evaluate(*stream, *loaded.model, *dataset, *world, options.micro_batch, 0);
   if (world->rank() != 0) return;
   fmt::print("step {}  loss {:.6f}  perplexity {:.4f}  ({} sequences of {} tokens)\n",
              loaded.state.step, result.loss, std::exp(result.loss), result.sequences,
@@ -48,7 +57,7 @@ void add_evaluate_command(CLI::App& app, MpiEnvironment& environment, int& exit_
       ->required()
       ->type_name("PREFIX");
   command->add_option("--micro-batch", options->micro_batch, "Sequences at a time")
-      ->check(CLI::Range(Index{1}, Index{1} << 30))
+      ->check(CLI::Range(Index{1}, Index{65536}))
       ->type_name("INTEGER")
       ->capture_default_str();
   command->callback([options, &environment, &exit_code] {

@@ -1,5 +1,7 @@
 #include "launch/exit_code.h"
 
+#include <new>
+
 namespace tokenwerk {
 namespace {
 
@@ -11,9 +13,10 @@ bool is_any(const std::exception& error) {
 }  // namespace
 
 ExitCode exit_code_of(const std::exception& error) {
+  if (const auto* shared = dynamic_cast<const SharedError*>(&error)) return shared->code;
   if (is_any<ConfigError>(error)) return ExitCode::wrong_recipe;
   if (is_any<DataError, CheckpointError>(error)) return ExitCode::wrong_data;
-  if (is_any<DeviceError, CommError>(error)) return ExitCode::wrong_machine;
+  if (is_any<DeviceError, CommError, std::bad_alloc>(error)) return ExitCode::wrong_machine;
   if (is_any<StoppedByPolicy>(error)) return ExitCode::stopped_by_policy;
   if (is_any<StoppedBySignal>(error)) return ExitCode::stopped_by_signal;
   return ExitCode::failure;

@@ -27,10 +27,12 @@ struct StoppedBySignal : Error {
   using Error::Error;
 };
 
-/// A fault of recipe or command line that every rank has found, or has been told of: the ranks end
-/// together, and one of them prints it.
-struct SharedConfigError : ConfigError {
-  using ConfigError::ConfigError;
+/// A fault that every rank has found, or has been told of: the ranks end together, and the first
+/// one prints it.
+struct SharedError : Error {
+  SharedError(ExitCode exit_code, const std::string& message)
+      : Error(message, ""), code(exit_code) {}
+  ExitCode code;
 };
 
 /// The exit code of a run that this error ended.

@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <iterator>
 #include <optional>
@@ -40,6 +42,13 @@ std::vector<std::int32_t> prompt_tokens(const Tokenizer& tokenizer, const Genera
   return tokens;
 }
 
+/// Refuses "nan", which no range does.
+const CLI::Validator is_number(
+    [](const std::string& text) {
+      return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : text + " is no number";
+    },
+    "");
+
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -56,11 +65,7 @@ void run_generate(const GenerateOptions& options) {
   const auto stream = device->make_stream();
   SelfCommunicator self(Axis::world, *device);
   const LoadedModel loaded = load_model(self, *stream, options.checkpoint);
-  const auto tokenizer =
-      load_tokenizer(options.tokenizer.empty() ? loaded.state.tokenizer : options.tokenizer);
-  TW_CHECK_AS(DataError, tokenizer->vocabulary() <= loaded.state.model.vocabulary,
-              "the tokenizer has ", tokenizer->vocabulary(), " tokens, the model ",
-              loaded.state.model.vocabulary);
+  const auto tokenizer = tokenizer_of(loaded.state, options.tokenizer);
 
   Generator generator(*stream, *loaded.model);
   Sampler sampler(options.sampler);
@@ -97,7 +102,7 @@ void add_generate_command(CLI::App& app, int& exit_code) {
   command
       ->add_option("--temperature", options->sampler.temperature,
                    "Divides the logits; 0: the most likely token")
-      ->check(CLI::Range(0.0, 1e6))
+      ->check(CLI::Range(0.0, 1e6) & is_number)
       ->capture_default_str();
   command->add_option("--top-k", options->sampler.top_k, "Only the k most likely tokens; 0: all")
       ->check(CLI::Range(Index{0}, Index{1} << 40))
@@ -105,9 +110,10 @@ void add_generate_command(CLI::App& app, int& exit_code) {
   command
       ->add_option("--top-p", options->sampler.top_p,
                    "Only the likeliest tokens that together reach this probability")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(CLI::Range(0.0, 1.0) & is_number)
       ->capture_default_str();
   command->add_option("--seed", options->sampler.seed, "Of the random draws")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--tokenizer", options->tokenizer,
                       "Path prefix of the tokenizer (default: that of the training data)");

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "core/data/tokenizer.h"
 #include "launch/training_checkpoint.h"
 #include "models/model.h"
 #include "parallel/comm/communicator.h"
@@ -14,6 +15,11 @@ struct LoadedModel {
   TrainingState state;
   std::unique_ptr<Model> model;
 };
+
+/// The tokenizer at `prefix`, or when that is empty where the run found it. Throws DataError when
+/// it is missing, or is not the one that the model learnt with.
+[[nodiscard]] std::unique_ptr<Tokenizer> tokenizer_of(const TrainingState& state,
+                                                      const std::string& prefix);
 
 /// Reads the weights of a checkpoint (a step's folder, or a directory: its newest). Throws
 /// CheckpointError.

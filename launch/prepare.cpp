@@ -51,7 +51,8 @@ void check_options(const PrepareOptions& options) {
         "--vocabulary: at least 259 are needed (256 bytes, unknown, end of document, a character)");
   fault(options.vocabulary && *options.vocabulary > (Index{1} << 24),
         "--vocabulary: at most 16777216");
-  fault(options.threads < 0, "--threads: at least 1, or 0 for all cores");
+  fault(options.threads < 0 || options.threads > 4096,
+        "--threads: from 1 to 4096, or 0 for all cores");
   TW_CHECK_AS(ConfigError, faults.empty(), faults);
 }
 

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <memory>
+#include <optional>
 
 #include "core/error.h"
 #include "launch/prepare.h"
@@ -17,7 +18,7 @@ struct PrepareArguments {
   PrepareOptions options;
   std::string documents = "automatic";
   std::vector<std::string> validation;
-  Index vocabulary = 0;
+  std::optional<Index> vocabulary;
   bool verify = false;
 };
 
@@ -73,7 +74,7 @@ void run(PrepareArguments& arguments) {
     return;
   }
   options.documents = documents_from(arguments.documents);
-  if (arguments.vocabulary != 0) options.vocabulary = arguments.vocabulary;
+  options.vocabulary = arguments.vocabulary;
   set_validation(options, arguments.validation);
   const PrepareReport report = prepare(options);
   print_report(report);

@@ -44,7 +44,14 @@ std::string text_of(const Json& record) { return record.dump(2) + "\n"; }
 
 /// The record if the text is byte for byte what make_record has written, otherwise null.
 Json parse_record(const std::string& text) {
-  const Json whole = Json::parse(text, nullptr, false);
+  // Writing a value again recurses: what is nested deeper than a record is, is none.
+  constexpr int deepest = 4;
+  bool deep = false;
+  const auto keep = [&deep](int depth, Json::parse_event_t, const Json&) {
+    return !(deep = deep || depth > deepest);
+  };
+  const Json whole = Json::parse(text, keep, false);
+  if (deep) return nullptr;
   if (!whole.is_object() || !whole.contains("xxh3") || text != text_of(whole)) return nullptr;
   Json record = whole;
   record.erase("xxh3");

@@ -1,22 +1,69 @@
 #include "launch/run_directory.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 #include "core/error.h"
+#include "parallel/checkpoint/checkpoint.h"
 
 namespace tokenwerk {
+namespace fs = std::filesystem;
+namespace {
 
-void make_run_directory(const Recipe& recipe) {
-  const std::filesystem::path folder = recipe.log.directory;
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  TW_CHECK(!error, folder.string(), ": cannot be made: ", error.message());
-  const std::filesystem::path file = folder / "recipe.toml", aside = folder / "recipe.toml.tmp";
+/// A run that starts beside the checkpoints of another would take turns with it: `keep` would
+/// remove its own, `latest` would continue the other.
+void check_continuation(const fs::path& directory, const std::string& resume) {
+  if (resume == "latest") return;
+  const std::vector<fs::path> there = list_checkpoints(directory);
+  if (there.empty()) return;
+  std::error_code ignored;
+  const fs::path from = resume == "never" ? fs::path() : resolve_checkpoint(resume);
+  const bool newest = !from.empty() && fs::equivalent(from, there.back(), ignored);
+  TW_CHECK_AS(
+      ConfigError, newest, "checkpoint.directory = \"", directory.string(),
+      "\": holds checkpoints that this run does not continue, up to ",
+      there.back().filename().string(),
+      ": go on from there with checkpoint.resume = \"latest\", remove them, or name another "
+      "directory");
+}
+
+}  // namespace
+
+RunDirectories::RunDirectories(const Recipe& recipe) {
+  const fs::path log = recipe.log.directory, checkpoints = recipe.checkpoint.directory.value();
+  hold(log, "log.directory");
+  std::error_code ignored;
+  if (!fs::equivalent(log, checkpoints, ignored)) hold(checkpoints, "checkpoint.directory");
+  check_continuation(checkpoints, recipe.checkpoint.resume);
+}
+
+void RunDirectories::hold(const fs::path& folder, const char* key) {
+  std::error_code fault;
+  fs::create_directories(folder, fault);
+  TW_CHECK_AS(ConfigError, !fault, key, " = \"", folder.string(),
+              "\": cannot be made: ", fault.message());
+  const fs::path file = folder / ".lock";
+  FileDescriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  TW_CHECK_AS(ConfigError, lock, key, " = \"", folder.string(),
+              "\": cannot be written: ", std::strerror(errno));
+  // Where the file system knows no locks, nothing can be said.
+  const bool taken = flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  TW_CHECK_AS(ConfigError, !taken, key, " = \"", folder.string(), "\": another run is using it");
+  locks_.push_back(std::move(lock));
+}
+
+void record_recipe(const Recipe& recipe) {
+  const fs::path folder = recipe.log.directory;
+  const fs::path file = folder / "recipe.toml", aside = folder / "recipe.toml.tmp";
   std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
   stream << to_toml(recipe);
   stream.close();
   TW_CHECK(stream.good(), aside.string(), ": cannot be written");
-  std::filesystem::rename(aside, file);
+  fs::rename(aside, file);
 }
 
 }  // namespace tokenwerk

@@ -1,15 +1,30 @@
 #pragma once
-/// What a run leaves behind besides its checkpoints: recipe.toml, log.txt, metrics.jsonl and
-/// TensorBoard's event files, all in log.directory.
+/// What a run leaves behind: recipe.toml, log.txt, metrics.jsonl and TensorBoard's event files in
+/// log.directory, and its checkpoints.
 
 #include <filesystem>
+#include <vector>
 
+#include "core/file_descriptor.h"
 #include "launch/recipe.h"
 
 namespace tokenwerk {
 
-/// Makes the folder and writes recipe.toml, as resolved. The first rank calls it before the others
-/// rely on the folder. Throws Error naming what cannot be written.
-void make_run_directory(const Recipe& recipe);
+/// The folders of a run, made and held: while it lives, no other run writes there. One rank of the
+/// run has it.
+class RunDirectories {
+ public:
+  /// Throws ConfigError naming the key, when a folder cannot be made or written, another run is
+  /// using it, or it holds checkpoints that this run does not continue.
+  explicit RunDirectories(const Recipe& recipe);
+
+ private:
+  void hold(const std::filesystem::path& folder, const char* key);
+
+  std::vector<FileDescriptor> locks_;
+};
+
+/// Writes recipe.toml, as resolved, into log.directory. Throws Error naming what cannot be written.
+void record_recipe(const Recipe& recipe);
 
 }  // namespace tokenwerk

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "core/log.h"
+
 namespace tokenwerk {
 
 RunLog::RunLog(const Recipe& recipe, int rank, std::optional<Index> resumed_step)
@@ -22,6 +24,11 @@ void RunLog::validation(const ValidationMetrics& metrics) {
   if (metrics_) metrics_->write(metrics);
   if (tensorboard_) tensorboard_->write(metrics);
   note(fmt::format("step {}  validation loss {:.4f}", metrics.step, metrics.validation_loss));
+}
+
+void RunLog::note(const std::string& text) {
+  progress_.note(text);
+  log_to_file(LogLevel::info, text);
 }
 
 }  // namespace tokenwerk

@@ -19,8 +19,8 @@ class RunLog {
 
   void step(const StepMetrics& metrics);
   void validation(const ValidationMetrics& metrics);
-  /// A line of its own on the console.
-  void note(const std::string& text) { progress_.note(text); }
+  /// A line of its own on the console and in log.txt.
+  void note(const std::string& text);
   void finish() { progress_.finish(); }
 
  private:

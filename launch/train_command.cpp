@@ -4,10 +4,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include "launch/agreement.h"
 #include "launch/exit_code.h"
 #include "launch/recipe_keys.h"
+#include "launch/signals.h"
 #include "launch/trainer.h"
-#include "parallel/comm/control.h"
 
 namespace tokenwerk {
 namespace {
@@ -56,24 +57,17 @@ RecipeFlag unknown_flag(const std::vector<std::string>& arguments, std::size_t& 
 void add_unknown(const std::vector<std::string>& arguments, TrainArguments& train) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!arguments[i].starts_with('-'))
-      TW_RAISE(SharedConfigError, "unexpected argument: ", arguments[i]);
+      throw SharedError(ExitCode::wrong_recipe, "unexpected argument: " + arguments[i]);
     train.flags.push_back(unknown_flag(arguments, i));
   }
 }
 
 /// Reads the recipe on every rank; if any rank could not, all throw the same.
 Recipe read_together(const TrainArguments& train, MpiEnvironment& environment) {
-  Recipe recipe;
-  std::string fault;
-  try {
-    recipe = read_recipe(train.recipe, train.flags, environment.size());
-  } catch (const ConfigError& error) {
-    fault = error.what();
-  }
   const auto device = make_device(DeviceKind::cpu);
-  const std::string faults = gather_faults(*environment.make_world(*device), fault);
-  // What this rank found itself says it best: usually all ranks found the same.
-  if (!faults.empty()) TW_RAISE(SharedConfigError, fault.empty() ? faults : fault);
+  Recipe recipe;
+  agree(*environment.make_world(*device),
+        [&] { recipe = read_recipe(train.recipe, train.flags, environment.size()); });
   return recipe;
 }
 
@@ -102,7 +96,8 @@ void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_cod
   command->allow_extras();
   command->callback([command, train, &environment, &exit_code] {
     add_unknown(command->remaining(), *train);
-    exit_code = run_training(environment, read_together(*train, environment));
+    const StopRequest stop(environment.size());  // from here on a signal is heard
+    exit_code = run_training(environment, read_together(*train, environment), stop);
   });
 }
 

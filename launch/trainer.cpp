@@ -10,6 +10,7 @@
 #include "core/data/tokenizer.h"
 #include "core/log.h"
 #include "core/optimizer/learning_rate.h"
+#include "launch/agreement.h"
 #include "launch/batch_reader.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
@@ -38,6 +39,35 @@ Index tokenizer_vocabulary(const std::string& prefix) {
   return load_tokenizer(prefix)->vocabulary();
 }
 
+/// Throws DataError unless the pair of token files is there.
+void check_token_files(const std::string& prefix, const char* key) {
+  for (const char* ending : {".bin", ".idx"}) {
+    TW_CHECK_AS(DataError, std::filesystem::is_regular_file(prefix + ending), key, " = \"", prefix,
+                "\": no file ", prefix, ending,
+                " (it is a path prefix, as `prepare --output` takes)");
+  }
+}
+
+/// What is wrong when a rank's arrays alone are larger than the machine, a line; or nothing.
+std::string memory_fault(const Recipe& recipe, const ModelConfig& c) {
+  constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+  const bool bf16 = recipe.training.precision == "bf16";
+  const double parameters = static_cast<double>(parameter_count(c));
+  // f32 master weights, gradients and two moments; bf16 adds the values that products read.
+  const double held = parameters * (bf16 ? 18.0 : 16.0);
+  // Each layer's output at the least.
+  const double kept = static_cast<double>(recipe.training.micro_batch) *
+                      static_cast<double>(c.sequence_length) * static_cast<double>(c.width) *
+                      static_cast<double>(c.layers + 1) * (bf16 ? 2.0 : 4.0);
+  const auto there = static_cast<double>(host_memory().total);
+  if (held + kept <= there) return {};
+  return fmt::format(
+      "{}: more memory than this machine has: {:.3g} GiB for {:.3g} parameters with their "
+      "optimizer "
+      "state, {:.3g} GiB or more for training.micro_batch = {}, of {:.3g} GiB\n",
+      recipe.file, held / gib, parameters, kept / gib, recipe.training.micro_batch, there / gib);
+}
+
 /// The recipe with everything in it that defaults and the data decide. Throws one ConfigError that
 /// lists every fault.
 Recipe completed(Recipe recipe, Index ranks) {
@@ -56,6 +86,7 @@ Recipe completed(Recipe recipe, Index ranks) {
     faults += fmt::format("{} = {} is less than the tokenizer's {}\n", place, config.vocabulary,
                           vocabulary);
   }
+  faults += memory_fault(recipe, config);
   if (!faults.empty()) faults.pop_back();
   TW_CHECK_AS(ConfigError, faults.empty(), faults);
   recipe.model = model_section(config);
@@ -65,16 +96,13 @@ Recipe completed(Recipe recipe, Index ranks) {
 
 /// The same on every rank; if any rank finds a fault, all throw it together.
 Recipe complete_together(MpiEnvironment& environment, const Recipe& recipe) {
-  Recipe out;
-  std::string fault;
-  try {
-    out = completed(recipe, environment.size());
-  } catch (const ConfigError& error) {
-    fault = error.what();
-  }
   const auto device = make_device(DeviceKind::cpu);
-  const std::string faults = gather_faults(*environment.make_world(*device), fault);
-  if (!faults.empty()) TW_RAISE(SharedConfigError, fault.empty() ? faults : fault);
+  Recipe out;
+  agree(*environment.make_world(*device), [&] {
+    check_token_files(recipe.data.train, "data.train");
+    if (recipe.data.validation) check_token_files(*recipe.data.validation, "data.validation");
+    out = completed(recipe, environment.size());
+  });
   return out;
 }
 
@@ -83,6 +111,7 @@ Recipe complete_together(MpiEnvironment& environment, const Recipe& recipe) {
 double matrix_peak(Communicator& data, DType dtype) {
   const auto device = make_device(DeviceKind::cpu);
   const auto stream = device->make_stream();
+  data.barrier();  // all at once: ranks that share a processor or its clock slow each other down
   return all_reduce(data, measured_matrix_peak(*device, *stream, dtype));
 }
 
@@ -102,10 +131,14 @@ LearningRate learning_rate(const TrainingSection& t) {
 /// Opens a token file and checks its tokens, the ranks dividing them among themselves.
 TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe, Communicator& data) {
   const Index vocabulary = recipe.model.vocabulary.value();
-  TokenDataset dataset(prefix, recipe.data.sequence_length, vocabulary);
-  const SampleRange part = part_of({0, dataset.tokens().token_count()}, data.rank(), data.size());
-  dataset.check_tokens({part.first, part.last});
-  return dataset;
+  std::optional<TokenDataset> dataset;
+  agree(data, [&] {
+    dataset.emplace(prefix, recipe.data.sequence_length, vocabulary);
+    const SampleRange part =
+        part_of({0, dataset->tokens().token_count()}, data.rank(), data.size());
+    dataset->check_tokens({part.first, part.last});
+  });
+  return std::move(*dataset);
 }
 
 class TrainingRun {
@@ -113,10 +146,11 @@ class TrainingRun {
   TrainingRun(MpiEnvironment& environment, const Recipe& recipe);
 
   /// Trains to the end, to stop_after, or to a signal. Returns the exit code.
-  [[nodiscard]] ExitCode train();
+  [[nodiscard]] ExitCode train(const StopRequest& stop);
 
  private:
   void start();
+  void restore_or_initialise();
   void announce() const;
   void step();
   void validate_now();
@@ -138,9 +172,10 @@ class TrainingRun {
   TrainStep step_;
   LearningRate learning_rate_;
   TrainingState state_;
-  double matrix_peak_ = 0.0;   ///< FLOP/s of all ranks together, the best measured
+  double matrix_peak_ = 0.0;   ///< FLOP/s of all ranks together
   double step_seconds_ = 0.0;  ///< smoothed, for the time that is left
   std::optional<Index> saved_step_;
+  std::optional<RunDirectories> directories_;  ///< on the first rank
   std::optional<RunLog> log_;
 };
 
@@ -166,17 +201,29 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
     validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, *data_));
   state_.seed = recipe_.training.seed;
   state_.precision = recipe_.training.precision;
-  state_.tokenizer = std::filesystem::absolute(recipe_.data.train).lexically_normal().string();
+  state_.data = data_identity(*data_, recipe_.data.train);
   state_.recipe = to_toml(recipe_);
   state_.model = model_.config();
 }
 
-/// From a checkpoint, from the weights of one, or from the seed.
 void TrainingRun::start() {
-  if (environment_.rank() == 0) make_run_directory(recipe_);
-  data_->barrier();
+  const bool first = environment_.rank() == 0;
+  agree(*data_, [&] {
+    if (first) directories_.emplace(recipe_);
+  });
   const std::filesystem::path folder = recipe_.log.directory;
-  open_log(environment_.rank(), environment_.rank() == 0 ? folder / "log.txt" : "");
+  open_log(environment_.rank(), first ? folder / "log.txt" : "");
+  agree(*data_, [&] { restore_or_initialise(); });
+  agree(*data_, [&] {
+    if (first) record_recipe(recipe_);
+    const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
+    log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
+  });
+  matrix_peak_ = matrix_peak(*data_, model_.dtype());
+}
+
+/// From a checkpoint, from the weights of one, or from the seed.
+void TrainingRun::restore_or_initialise() {
   const std::string& resume = recipe_.checkpoint.resume;
   std::optional<TrainingState> loaded;
   if (resume != "never") {
@@ -186,6 +233,9 @@ void TrainingRun::start() {
                 ": no complete checkpoint there");
   }
   if (loaded) {
+    TW_CHECK_AS(ConfigError, loaded->step <= recipe_.training.steps,
+                recipe_.place_of("training.steps"), ": training.steps = ", recipe_.training.steps,
+                ": the checkpoint is at step ", loaded->step, " already");
     state_.step = loaded->step;
     state_.samples = loaded->samples;
     state_.tokens = loaded->tokens;
@@ -197,14 +247,11 @@ void TrainingRun::start() {
     }
     model_.parameters().initialise(*stream_, static_cast<std::uint64_t>(state_.seed));
     if (recipe_.model.initial) {
-      load_weights(*data_, *stream_, *recipe_.model.initial, model_, nullptr);
+      load_weights(*data_, *recipe_.model.initial, model_);
       log_info("starts from the weights of {}", *recipe_.model.initial);
     }
     step_.optimizer().take_master(*stream_);
   }
-  const std::optional<Index> resumed = loaded ? std::optional(state_.step) : std::nullopt;
-  log_.emplace(recipe_, environment_.rank(), resumed);
-  matrix_peak_ = matrix_peak(*data_, model_.dtype());
 }
 
 void TrainingRun::announce() const {
@@ -266,8 +313,10 @@ void TrainingRun::step() {
       step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
                 batches(samples));
   if (!result.finite) {
-    TW_RAISE(StoppedByPolicy, "step ", state_.step + 1, ": loss ", result.loss, ", gradient norm ",
-             result.gradient_norm, ": training stops, nothing was updated by this step");
+    const std::string what = fmt::format(
+        "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
+        state_.step + 1, result.loss, result.gradient_norm);
+    throw SharedError(ExitCode::stopped_by_policy, what);  // loss and norm are those of all ranks
   }
   ++state_.step;
   state_.samples += recipe_.training.global_batch;
@@ -286,15 +335,12 @@ void TrainingRun::save() {
   const std::filesystem::path directory = recipe_.checkpoint.directory.value();
   save_training(*data_, directory, state_, model_, step_.optimizer());
   saved_step_ = state_.step;
-  // A machine that was busy at the start has shown less than it can: MFU divides by the best seen.
-  matrix_peak_ = std::max(matrix_peak_, matrix_peak(*data_, model_.dtype()));
   if (environment_.rank() != 0) return;
   prune_checkpoints(directory, {recipe_.checkpoint.keep, recipe_.checkpoint.keep_every});
   log_->note(fmt::format("step {}  checkpoint saved in {}", state_.step, directory.string()));
 }
 
-ExitCode TrainingRun::train() {
-  const StopRequest stop(environment_.size());
+ExitCode TrainingRun::train(const StopRequest& stop) {
   start();
   announce();
   const TrainingSection& t = recipe_.training;
@@ -310,7 +356,7 @@ ExitCode TrainingRun::train() {
   }
   if (saved_step_ != state_.step) save();
   log_->finish();
-  if (!stopped) return ExitCode::done;
+  if (!stopped || state_.step == last) return ExitCode::done;
   log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
            state_.step);
   return ExitCode::stopped_by_signal;
@@ -318,8 +364,8 @@ ExitCode TrainingRun::train() {
 
 }  // namespace
 
-int run_training(MpiEnvironment& environment, const Recipe& recipe) {
-  return static_cast<int>(TrainingRun(environment, recipe).train());
+int run_training(MpiEnvironment& environment, const Recipe& recipe, const StopRequest& stop) {
+  return static_cast<int>(TrainingRun(environment, recipe).train(stop));
 }
 
 }  // namespace tokenwerk

@@ -2,13 +2,15 @@
 /// The training run behind `tokenwerk train`.
 
 #include "launch/recipe.h"
+#include "launch/signals.h"
 #include "parallel/comm/environment.h"
 
 namespace tokenwerk {
 
 /// Trains as the recipe says and returns the exit code of an orderly end (launch/exit_code.h).
-/// Every rank calls together. Throws StoppedByPolicy when the loss or the gradient is no finite
-/// number.
-[[nodiscard]] int run_training(MpiEnvironment& environment, const Recipe& recipe);
+/// Every rank calls together. Throws SharedError for what is wrong before training starts, and when
+/// the loss or the gradient is no finite number (ExitCode::stopped_by_policy).
+[[nodiscard]] int run_training(MpiEnvironment& environment, const Recipe& recipe,
+                               const StopRequest& stop);
 
 }  // namespace tokenwerk

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/data/files.h"
+#include "core/data/tokenizer.h"
+#include "launch/agreement.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -116,18 +119,34 @@ ModelConfig model_config(const Json& json) {
   return c;
 }
 
-/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model, seed and
-/// precision.
+/// What differs in a key of two models, or nothing.
+std::string difference(const ModelConfig& checkpoint, const ModelConfig& recipe,
+                       const std::string& key) {
+  const Json theirs = to_json(checkpoint).at(key), ours = to_json(recipe).at(key);
+  if (theirs == ours) return {};
+  return fmt::format("\n  model.{}: checkpoint {}, recipe {}", key, theirs.dump(), ours.dump());
+}
+
+/// Throws CheckpointError unless the weights of one model can start the other: what only says how
+/// they are used may differ.
+void check_same_weights(const ModelConfig& checkpoint, const ModelConfig& recipe,
+                        const std::filesystem::path& path) {
+  std::string differences;
+  for (const char* key :
+       {"family", "layers", "width", "heads", "kv_heads", "ffn_width", "vocabulary", "tied"})
+    differences += difference(checkpoint, recipe, key);
+  TW_CHECK_AS(CheckpointError, differences.empty(), path.string(),
+              " holds the weights of another model:", differences);
+}
+
+/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model, seed,
+/// precision and data.
 void check_same_run(const TrainingState& state, const TrainingState& run,
                     const std::filesystem::path& path) {
   std::string differences;
-  const Json theirs = to_json(state.model), ours = to_json(run.model);
-  for (const auto& [key, value] : ours.items()) {
-    if (theirs.at(key) != value) {
-      differences += fmt::format("\n  model.{}: checkpoint {}, recipe {}", key,
-                                 theirs.at(key).dump(), value.dump());
-    }
-  }
+  const Json ours = to_json(run.model);
+  for (const auto& [key, value] : ours.items())
+    differences += difference(state.model, run.model, key);
   if (state.precision != run.precision) {
     differences += fmt::format(
         "\n  training.precision: checkpoint {}, recipe {} (model.initial = \"{}\" starts a fresh "
@@ -139,6 +158,12 @@ void check_same_run(const TrainingState& state, const TrainingState& run,
         "\n  training.seed: checkpoint {}, recipe {} (the seed orders the data: some would come "
         "twice, some never)",
         state.seed, run.seed);
+  }
+  if (state.data.tokenizer != run.data.tokenizer || state.data.index != run.data.index) {
+    differences += fmt::format(
+        "\n  data.train: the checkpoint has learnt from {}, the recipe names other tokens or "
+        "another tokenizer: {} (model.initial = \"{}\" starts a fresh run from its weights)",
+        state.data.prefix, run.data.prefix, path.string());
   }
   TW_CHECK_AS(CheckpointError, differences.empty(), path.string(),
               " holds another run:", differences);
@@ -153,13 +178,28 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 }  // namespace
 
+DataIdentity data_identity(Communicator& ranks, const std::string& prefix) {
+  std::string tokenizer, index;
+  agree(ranks, [&] {
+    if (ranks.rank() != 0) return;
+    if (std::filesystem::exists(prefix + ".tokenizer.json"))
+      tokenizer = fingerprint_of(*load_tokenizer(prefix));
+    index = hexadecimal(sum_of_file(prefix + ".idx").xxh3);
+  });
+  return {std::filesystem::absolute(prefix).lexically_normal().string(),
+          broadcast_string(ranks, tokenizer), broadcast_string(ranks, index)};
+}
+
 std::string to_json(const TrainingState& state) {
   return Json{{"step", state.step},
               {"samples", state.samples},
               {"tokens", state.tokens},
               {"seed", state.seed},
               {"precision", state.precision},
-              {"tokenizer", state.tokenizer},
+              {"data",
+               {{"prefix", state.data.prefix},
+                {"tokenizer", state.data.tokenizer},
+                {"index", state.data.index}}},
               {"model", to_json(state.model)},
               {"recipe", state.recipe}}
       .dump();
@@ -174,7 +214,8 @@ TrainingState training_state(const CheckpointState& state) {
     json.at("tokens").get_to(out.tokens);
     json.at("seed").get_to(out.seed);
     json.at("precision").get_to(out.precision);
-    json.at("tokenizer").get_to(out.tokenizer);
+    const Json& data = json.at("data");
+    out.data = {data.at("prefix"), data.at("tokenizer"), data.at("index")};
     json.at("recipe").get_to(out.recipe);
     out.model = model_config(json.at("model"));
   } catch (const Json::exception& e) {
@@ -202,10 +243,12 @@ std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
                                            AdamWOptimizer& optimizer) {
   // One rank looks, and names what it passes over; the others are told.
   std::string latest;
-  if (data.rank() == 0) latest = latest_checkpoint(path).value_or("").string();
+  agree(data, [&] {
+    if (data.rank() == 0) latest = latest_checkpoint(path).value_or("").string();
+  });
   latest = broadcast_string(data, latest);
   if (latest.empty()) return std::nullopt;
-  check_same_run(read_training_state(latest), run, latest);
+  agree(data, [&] { check_same_run(read_training_state(latest), run, latest); });
   std::vector<ArrayTarget> targets;
   for (const FlatArray& array : flat_arrays(model, optimizer)) add_targets(targets, model, array);
   const auto loaded = resume_checkpoint(data, path, targets);
@@ -214,12 +257,15 @@ std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
   return training_state(*loaded);
 }
 
-void load_weights(Communicator& data, Stream& stream, const std::filesystem::path& path,
-                  Model& model, AdamWOptimizer* optimizer) {
+void load_weights(Communicator& data, const std::filesystem::path& path, Model& model) {
+  std::filesystem::path folder;
+  agree(data, [&] {
+    folder = folder_of(path);
+    check_same_weights(read_training_state(folder).model, model.config(), folder);
+  });
   std::vector<ArrayTarget> targets;
   add_targets(targets, model, {"model/", model.parameters().values()});
-  (void)load_checkpoint(data, folder_of(path), targets);
-  if (optimizer != nullptr) optimizer->take_master(stream);
+  (void)load_checkpoint(data, folder, targets);
 }
 
 }  // namespace tokenwerk

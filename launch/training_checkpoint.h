@@ -12,14 +12,24 @@
 namespace tokenwerk {
 
 /// Where a run stands, beside its arrays; the JSON state of a checkpoint.
+/// Which tokens a run learns from, and what they mean.
+struct DataIdentity {
+  std::string prefix;     ///< path of the files where the run began, without endings
+  std::string tokenizer;  ///< fingerprint; empty: none lies beside the data
+  std::string index;      ///< XXH3-64 of the .idx file: the lengths of all documents
+};
+
+/// Collective: of the files with this prefix, the same on every rank.
+[[nodiscard]] DataIdentity data_identity(Communicator& ranks, const std::string& prefix);
+
 struct TrainingState {
   Index step = 0;     ///< steps done
   Index samples = 0;  ///< sequences seen: the place in the order of the data
   Index tokens = 0;   ///< tokens seen
   Index seed = 0;
   std::string precision;  ///< "f32" or "bf16"
-  std::string tokenizer;  ///< path prefix of the data, where the tokenizer lies
-  std::string recipe;     ///< TOML, as resolved
+  DataIdentity data;
+  std::string recipe;  ///< TOML, as resolved
   ModelConfig model;
 };
 
@@ -38,16 +48,15 @@ void save_training(Communicator& data, const std::filesystem::path& directory,
 
 /// Collective: restores weights and optimizer state from `path` (a folder), or from the newest
 /// sound checkpoint below it. Nothing when the directory holds no checkpoint. Throws
-/// CheckpointError that lists what differs when it is not of the model, precision and seed of
-/// `run`.
+/// CheckpointError that lists what differs when it is not of the model, precision, seed and
+/// data of `run`.
 [[nodiscard]] std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
                                                          const std::filesystem::path& path,
                                                          const TrainingState& run, Model& model,
                                                          AdamWOptimizer& optimizer);
 
 /// Collective: the weights alone, for a fresh run, for generating and evaluating; converts between
-/// precisions. The optimizer, if any, takes them as its master copy.
-void load_weights(Communicator& data, Stream& stream, const std::filesystem::path& path,
-                  Model& model, AdamWOptimizer* optimizer);
+/// precisions. Throws CheckpointError that lists what differs when the models do not fit.
+void load_weights(Communicator& data, const std::filesystem::path& path, Model& model);
 
 }  // namespace tokenwerk

@@ -121,6 +121,11 @@ std::vector<AsideFile> write_tokenizer_aside(const std::string& prefix,
   return files;
 }
 
+std::string fingerprint_of(const Tokenizer& tokenizer) {
+  return hexadecimal(
+      sum_of(std::string(tokenizer.kind()) + "\n" + std::string(tokenizer.model())).xxh3);
+}
+
 void save_tokenizer(const std::string& prefix, const Tokenizer& tokenizer) {
   for (AsideFile& file : write_tokenizer_aside(prefix, tokenizer)) file.publish();
 }

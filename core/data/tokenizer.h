@@ -55,6 +55,9 @@ class Tokenizer {
 /// The same, and publishes them: puts a copy of the tokenizer beside other data.
 void save_tokenizer(const std::string& prefix, const Tokenizer& tokenizer);
 
+/// What tells a tokenizer from every other: XXH3-64 of its kind and model, in hexadecimal.
+[[nodiscard]] std::string fingerprint_of(const Tokenizer& tokenizer);
+
 /// Text of tokens that arrive one by one, for a screen: never half a character.
 class TextStream {
  public:

@@ -109,7 +109,6 @@ MpiEnvironment::~MpiEnvironment() {
 }
 
 std::string MpiEnvironment::library() const {
-  if (!engine_) return "none";
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
   int length = 0;
   TW_MPI(MPI_Get_library_version(text.data(), &length), "asking MPI for its version");

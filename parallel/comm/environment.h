@@ -30,7 +30,7 @@ class MpiEnvironment {
   [[nodiscard]] int local_rank() const { return local_rank_; }
   [[nodiscard]] int local_size() const { return local_size_; }
   [[nodiscard]] const std::string& host() const { return host_; }
-  /// What carries the messages, for reports: "Open MPI v4.1.4, ..." or "none".
+  /// What carries the messages between ranks, for reports: "Open MPI v4.1.4, ...".
   [[nodiscard]] std::string library() const;
 
   /// This rank's communicator along `axis`; all ranks of the run call together. It must end before

@@ -98,7 +98,7 @@ TEST(ExitCode, TellsKindsOfErrorsApart) {
     return static_cast<int>(exit_code_of(error));
   };
   EXPECT_EQ(code(ConfigError("", "")), 2);
-  EXPECT_EQ(code(SharedConfigError("", "")), 2);
+  EXPECT_EQ(code(SharedError(ExitCode::wrong_data, "")), 3);
   EXPECT_EQ(code(DataError("", "")), 3);
   EXPECT_EQ(code(CheckpointError("", "")), 3);
   EXPECT_EQ(code(DeviceError("", "")), 4);

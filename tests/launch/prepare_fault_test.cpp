@@ -80,6 +80,9 @@ TEST(Prepare, refuses_options_that_cannot_be_all_at_once) {
   options.vocabulary = 1000;
   EXPECT_NE(fault_of<ConfigError>(options).find("at most"), std::string::npos);
   options = bytes_options(folder, {folder / "a.txt"});
+  options.threads = 100000000;
+  EXPECT_NE(fault_of<ConfigError>(options).find("--threads: from 1 to 4096"), std::string::npos);
+  options.threads = 1;
   options.output = folder / "a.txt/p";
   EXPECT_NE(fault_of<ConfigError>(options).find("cannot make the folder"), std::string::npos);
 }
@@ -102,6 +105,19 @@ TEST(Prepare, leaves_older_files_alone_when_it_fails) {
   const auto before = files_of(folder / "out/p");
   EXPECT_THROW((void)prepare(bytes_options(folder, {folder / "b.txt"})), DataError);
   EXPECT_TRUE(files_of(folder / "out/p") == before);
+}
+
+TEST(VerifyPrepared, survives_a_record_nested_without_end) {
+  const TemporaryFolder folder;
+  write_file(folder / "a.txt", "some text");
+  const auto options = bytes_options(folder, {folder / "a.txt"});
+  prepare(options);
+  const std::string deep(200000, '[');
+  write_file(options.output + ".prepared.json",
+             "{\"xxh3\": \"0\", \"a\": " + deep + std::string(deep.size(), ']') + "}");
+  EXPECT_NE(verify_fault(options.output).find("damaged"), std::string::npos);
+  prepare(options);
+  EXPECT_EQ(verify_fault(options.output), "");
 }
 
 TEST(VerifyPrepared, finds_every_changed_file) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "tests/support/training.h"
@@ -13,6 +14,11 @@ void expect_named(const CommandResult& result, int exit_code, const std::string&
   EXPECT_EQ(result.exit_code, exit_code) << result.output;
   EXPECT_NE(result.output.find(named), std::string::npos)
       << "wants " << named << " in: " << result.output;
+}
+
+void expect_said_once(const CommandResult& result, const std::string& text) {
+  EXPECT_EQ(result.output.find(text), result.output.rfind(text)) << result.output;
+  EXPECT_EQ(result.output.find("MPI_ABORT"), std::string::npos) << result.output;
 }
 
 void cut(const std::filesystem::path& file, std::uintmax_t bytes) {
@@ -92,18 +98,117 @@ TEST(Fault, AMissingVocabularyIsSaidOnceByAllRanks) {
   std::filesystem::remove(folder.path() / "data/text.tokenizer.json");
   const CommandResult result = folder.train(2, "run", {}, 2);
   expect_named(result, 2, "model.vocabulary: missing");
-  EXPECT_EQ(result.output.find("model.vocabulary"), result.output.rfind("model.vocabulary"))
-      << result.output;
-  EXPECT_EQ(result.output.find("MPI_ABORT"), std::string::npos) << result.output;
+  expect_said_once(result, "model.vocabulary");
 }
 
-TEST(Fault, ALossThatIsNoNumberStopsTheRunWith5) {
+TEST(Fault, ALossThatIsNoNumberStopsTheRunWith5AndIsLogged) {
   const TrainingFolder folder(gpt_model);
+  for (const int ranks : {1, 2}) {
+    const std::string run = "run" + std::to_string(ranks);
+    const CommandResult result =
+        folder.train(ranks, run,
+                     {"--training.learning_rate", "1e30", "--training.clip", "0",
+                      "--training.warmup_steps", "0"},
+                     5);
+    expect_named(result, 5, "training stops");
+    expect_said_once(result, "training stops");
+    EXPECT_NE(folder.bytes(run + "/log.txt").find("error step"), std::string::npos);
+  }
+}
+
+TEST(Fault, MissingDataIsNamedOnceWith3) {
+  const TrainingFolder folder(gpt_model);
+  for (const int ranks : {1, 2}) {
+    const CommandResult result = folder.train(ranks, "run", {"--data.train", "data/nope"}, 3);
+    expect_named(result, 3, "no file data/nope.bin");
+    expect_said_once(result, "data/nope.bin (it is");
+  }
+}
+
+TEST(Fault, AFreshRunBesideCheckpointsOfAnotherIsRefused) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "4", "--checkpoint.every", "2"});
+  const std::string before = folder.bytes("run/metrics.jsonl");
+  expect_named(folder.train(1, "run", {}, 2), 2, "step-00000004");
+  const std::string older = folder.checkpoint("run", 2).string();
+  expect_named(folder.train(1, "run", {"--checkpoint.resume", older}, 2), 2, "step-00000004");
+  EXPECT_EQ(folder.bytes("run/metrics.jsonl"), before);
+  folder.train(1, "run", {"--checkpoint.resume", folder.checkpoint("run", 4).string()});
+  EXPECT_EQ(folder.losses("run").size(), 20u);
+}
+
+TEST(Fault, ASecondRunInTheSameFoldersIsRefused) {
+  const TrainingFolder folder(gpt_model);
+  RunningCommand first(folder.command(1, "run", {"--training.steps", "100000"}), folder.path(),
+                       training_environment());
+  ASSERT_TRUE(first.wait_for_output("step 2/", std::chrono::seconds(60))) << first.output();
+  expect_named(folder.train(1, "run", {}, 2), 2, "another run is using it");
+  expect_named(folder.train(1, "other", {"--checkpoint.directory", "run/checkpoints"}, 2), 2,
+               "checkpoint.directory = \"run/checkpoints\": another run is using it");
+  first.send(SIGUSR1);
+  EXPECT_EQ(first.wait().exit_code, 75) << first.output();
+}
+
+TEST(Fault, FoldersThatCannotBeMadeAreNamedBeforeTraining) {
+  const TrainingFolder folder(gpt_model);
+  std::ofstream(folder.path() / "file") << "not a folder";
+  const CommandResult log = folder.train(2, "file", {}, 2);
+  expect_named(log, 2, "log.directory = \"file\": cannot be made");
+  expect_said_once(log, "log.directory = ");
+  const CommandResult checkpoints =
+      folder.train(1, "run", {"--checkpoint.directory", "file/deeper"}, 2);
+  expect_named(checkpoints, 2, "checkpoint.directory = \"file/deeper\": cannot be made");
+  EXPECT_EQ(checkpoints.output.find("step 1"), std::string::npos) << checkpoints.output;
+}
+
+TEST(Fault, OtherDataOrTokenizerIsNoticed) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "2"});
+  const std::string recipe = folder.bytes("run/recipe.toml");
   expect_named(folder.train(1, "run",
-                            {"--training.learning_rate", "1e30", "--training.clip", "0",
-                             "--training.warmup_steps", "0"},
-                            5),
-               5, "training stops");
+                            {"--checkpoint.resume", "latest", "--data.train",
+                             "data/text.validation", "--model.vocabulary", "257"},
+                            3),
+               3, "data.train: the checkpoint has learnt from");
+  EXPECT_EQ(folder.bytes("run/recipe.toml"), recipe) << "a refused run left its recipe";
+  std::ofstream(folder.path() / "other.txt") << "other text, for another tokenizer. " << recipe;
+  const CommandResult prepared =
+      folder.tokenwerk({"prepare", "--input", "other.txt", "--output", "data/other", "--documents",
+                        "line", "--vocabulary", "320"});
+  ASSERT_EQ(prepared.exit_code, 0) << prepared.output;
+  expect_named(folder.tokenwerk(
+                   {"generate", "run/checkpoints", "--tokenizer", "data/other", "--tokens", "3"}),
+               3, "not the tokenizer that the model learnt with");
+  expect_named(folder.tokenwerk({"evaluate", "run/checkpoints", "--data", "data/other"}), 3, "");
+}
+
+TEST(Fault, WeightsOfAnotherModelAreRefusedWithTheDifference) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "1"});
+  expect_named(
+      folder.train(1, "fresh", {"--model.initial", "run/checkpoints", "--model.width", "64"}, 3), 3,
+      "model.width: checkpoint 32, recipe 64");
+}
+
+TEST(Fault, AModelLargerThanTheMachineIsRefusedBeforeItStarts) {
+  const TrainingFolder folder(gpt_model);
+  expect_named(folder.train(1, "run", {"--model.layers", "2147483647"}, 2), 2,
+               "more memory than this machine has");
+  expect_named(
+      folder.train(
+          1, "run",
+          {"--training.global_batch", "2000000000", "--training.micro_batch", "2000000000"}, 2),
+      2, "training.micro_batch = 2000000000");
+}
+
+TEST(Fault, OutputThatCannotBeWrittenIsNoSuccess) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "1"});
+  std::vector<std::string> command{"/bin/sh", "-c", "\"$0\" \"$@\" > /dev/full"};
+  for (const std::string& part : tokenwerk_command(1, {"generate", "run/checkpoints"}))
+    command.push_back(part);
+  expect_named(run_command(command, folder.path(), training_environment()), 4,
+               "standard output cannot be written");
 }
 
 }  // namespace

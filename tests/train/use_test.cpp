@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/sanitizers.h"
 #include "tests/support/training.h"
 
 namespace tokenwerk {
@@ -19,6 +20,20 @@ TEST(Use, EvaluateGivesTheLossThatValidationFound) {
   ASSERT_EQ(result.exit_code, 0) << result.output;
   const double loss = std::stod(result.output.substr(result.output.find("loss") + 4));
   EXPECT_NEAR(loss, expected, 1e-5 * expected) << result.output;
+  const CommandResult two = run_command(
+      tokenwerk_command(2, {"evaluate", "run/checkpoints", "--data", "data/text.validation"}),
+      folder.path(), training_environment());
+  ASSERT_EQ(two.exit_code, 0) << two.output;
+  EXPECT_NEAR(std::stod(two.output.substr(two.output.find("loss") + 4)), expected, 1e-5 * expected);
+}
+
+TEST(Use, WhatOneProcessDoesIsRefusedUnderALauncher) {
+  const TrainingFolder folder(gpt_model);
+  const CommandResult result = run_command(tokenwerk_command(2, {"generate", "run/checkpoints"}),
+                                           folder.path(), training_environment());
+  EXPECT_EQ(result.exit_code, 2) << result.output;
+  EXPECT_NE(result.output.find("generate runs on one rank, not on 2"), std::string::npos)
+      << result.output;
 }
 
 TEST(Use, AFileGetsWholeLinesEvenThroughMpirunsOwnTerminal) {
@@ -58,6 +73,7 @@ TEST(Use, AFreshRunStartsFromGivenWeights) {
 }
 
 TEST(Use, TheReportedPeakIsWhatTheProcessGrewBy) {
+  if (test::sanitized) GTEST_SKIP() << "a sanitizer's memory counts as the process's";
   const TrainingFolder folder(gpt_model);
   const CommandResult small = folder.train(1, "small", {"--training.stop_after", "2"});
   const CommandResult large =
