@@ -61,6 +61,8 @@ tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk
 target_compile_definitions(tokenwerk_test_support PRIVATE TW_PROGRAM="$<TARGET_FILE:tokenwerk>")
 tokenwerk_tests(train_tests train PATTERNS train/*_test.cpp LIBRARIES tokenwerk::core)
 add_dependencies(train_tests tokenwerk)
+add_test(NAME train.quickstart COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/train/quickstart.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:tokenwerk>)
+set_tests_properties(train.quickstart PROPERTIES LABELS train TIMEOUT 600 PROCESSORS 2)
 
 tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json)
 

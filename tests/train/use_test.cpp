@@ -61,6 +61,31 @@ TEST(Use, GenerateDependsOnTheSeedAlone) {
   EXPECT_NE(text(generate("1")), text(generate("2")));
 }
 
+TEST(Use, GenerateFollowsItsSamplingFlags) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "2"});
+  const auto generate = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> command{"generate", "run/checkpoints", "--prompt",
+                                     "And",      "--tokens",        "20"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    const CommandResult result = folder.tokenwerk(command);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return result.output.substr(0, result.output.rfind(" tokens, time to first"));
+  };
+  const std::string greedy = generate({"--temperature", "0"});
+  EXPECT_EQ(generate({"--temperature", "0", "--seed", "9"}), greedy);
+  EXPECT_EQ(generate({"--top-k", "1"}), greedy);
+  EXPECT_EQ(generate({"--top-p", "1e-9"}), greedy);
+  EXPECT_NE(generate({"--temperature", "5", "--top-p", "1"}), greedy);
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--top-p", "nan"}, {"--temperature", "nan"}, {"--seed", "-1"}}) {
+    const CommandResult result =
+        folder.tokenwerk({"generate", "run/checkpoints", wrong[0], wrong[1]});
+    EXPECT_EQ(result.exit_code, 2) << result.output;
+    EXPECT_NE(result.output.find(wrong[0]), std::string::npos) << result.output;
+  }
+}
+
 TEST(Use, AFreshRunStartsFromGivenWeights) {
   const TrainingFolder folder(gpt_model);
   folder.train(1, "first");
