@@ -33,7 +33,7 @@ void run_evaluate(MpiEnvironment& environment, const EvaluateOptions& options) {
   agree(*world, [&] {
     dataset.emplace(options.data, config.sequence_length, config.vocabulary);
     if (std::filesystem::exists(options.data + ".tokenizer.json"))
-      (void)tokenizer_of(loaded.state, options.data);
+      (void)tokenizer_of(loaded, options.data);
   });
   const Evaluation result =
       evaluate(*stream, *loaded.model, *dataset, *world, options.micro_batch, 0);

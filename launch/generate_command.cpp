@@ -65,7 +65,7 @@ void run_generate(const GenerateOptions& options) {
   const auto stream = device->make_stream();
   SelfCommunicator self(Axis::world, *device);
   const LoadedModel loaded = load_model(self, *stream, options.checkpoint);
-  const auto tokenizer = tokenizer_of(loaded.state, options.tokenizer);
+  const auto tokenizer = tokenizer_of(loaded, options.tokenizer);
 
   Generator generator(*stream, *loaded.model);
   Sampler sampler(options.sampler);
@@ -116,7 +116,7 @@ void add_generate_command(CLI::App& app, int& exit_code) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--tokenizer", options->tokenizer,
-                      "Path prefix of the tokenizer (default: that of the training data)");
+                      "Path prefix of the tokenizer (default: the one beside the checkpoint)");
   command->callback([options, &exit_code] {
     run_generate(*options);
     exit_code = static_cast<int>(ExitCode::done);

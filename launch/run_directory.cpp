@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "core/data/tokenizer.h"
 #include "core/error.h"
 #include "parallel/checkpoint/checkpoint.h"
 
@@ -56,7 +57,12 @@ void RunDirectories::hold(const fs::path& folder, const char* key) {
   locks_.push_back(std::move(lock));
 }
 
-void record_recipe(const Recipe& recipe) {
+std::string tokenizer_copy(const fs::path& checkpoints) { return (checkpoints / "run").string(); }
+
+void record_run(const Recipe& recipe) {
+  if (fs::exists(recipe.data.train + ".tokenizer.json"))
+    save_tokenizer(tokenizer_copy(recipe.checkpoint.directory.value()),
+                   *load_tokenizer(recipe.data.train));
   const fs::path folder = recipe.log.directory;
   const fs::path file = folder / "recipe.toml", aside = folder / "recipe.toml.tmp";
   std::ofstream stream(aside, std::ios::binary | std::ios::trunc);

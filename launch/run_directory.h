@@ -24,7 +24,12 @@ class RunDirectories {
   std::vector<FileDescriptor> locks_;
 };
 
-/// Writes recipe.toml, as resolved, into log.directory. Throws Error naming what cannot be written.
-void record_recipe(const Recipe& recipe);
+/// Writes recipe.toml, as resolved, into log.directory, and beside the checkpoints a copy of the
+/// tokenizer, if one lies beside the data: whoever takes the checkpoints away can read and write
+/// text. Throws Error naming what cannot be written.
+void record_run(const Recipe& recipe);
+
+/// Path prefix of that copy.
+[[nodiscard]] std::string tokenizer_copy(const std::filesystem::path& checkpoints);
 
 }  // namespace tokenwerk

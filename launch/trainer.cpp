@@ -215,7 +215,7 @@ void TrainingRun::start() {
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
   agree(*data_, [&] { restore_or_initialise(); });
   agree(*data_, [&] {
-    if (first) record_recipe(recipe_);
+    if (first) record_run(recipe_);
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });

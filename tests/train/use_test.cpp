@@ -61,6 +61,20 @@ TEST(Use, GenerateDependsOnTheSeedAlone) {
   EXPECT_NE(text(generate("1")), text(generate("2")));
 }
 
+TEST(Use, CheckpointsTakenAwayFromTheDataStillWriteText) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "2"});
+  const std::vector<std::string> command{"generate", "run/checkpoints", "--temperature", "0"};
+  const auto text = [&] {
+    const CommandResult result = folder.tokenwerk(command);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return result.output.substr(0, result.output.rfind(" tokens, time to first"));
+  };
+  const std::string before = text();
+  std::filesystem::remove_all(folder.path() / "data");
+  EXPECT_EQ(text(), before);
+}
+
 TEST(Use, GenerateFollowsItsSamplingFlags) {
   const TrainingFolder folder(gpt_model);
   folder.train(1, "run", {"--training.stop_after", "2"});
