@@ -7,11 +7,11 @@
 #include <filesystem>
 
 #include "core/data/sample_order.h"
-#include "core/data/tokenizer.h"
 #include "core/log.h"
 #include "core/optimizer/learning_rate.h"
 #include "launch/agreement.h"
 #include "launch/batch_reader.h"
+#include "launch/completed_recipe.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
 #include "launch/machine.h"
@@ -30,80 +30,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// The vocabulary of the tokenizer beside the data; 0 where there is none: token files alone will
-/// do if the recipe names the vocabulary.
-Index tokenizer_vocabulary(const std::string& prefix) {
-  if (!std::filesystem::exists(prefix + ".tokenizer.json")) return 0;
-  return load_tokenizer(prefix)->vocabulary();
-}
-
-/// Throws DataError unless the pair of token files is there.
-void check_token_files(const std::string& prefix, const char* key) {
-  for (const char* ending : {".bin", ".idx"}) {
-    TW_CHECK_AS(DataError, std::filesystem::is_regular_file(prefix + ending), key, " = \"", prefix,
-                "\": no file ", prefix, ending,
-                " (it is a path prefix, as `prepare --output` takes)");
-  }
-}
-
-/// What is wrong when a rank's arrays alone are larger than the machine, a line; or nothing.
-std::string memory_fault(const Recipe& recipe, const ModelConfig& c) {
-  constexpr double gib = 1024.0 * 1024.0 * 1024.0;
-  const bool bf16 = recipe.training.precision == "bf16";
-  const double parameters = static_cast<double>(parameter_count(c));
-  // f32 master weights, gradients and two moments; bf16 adds the values that products read.
-  const double held = parameters * (bf16 ? 18.0 : 16.0);
-  // Each layer's output at the least.
-  const double kept = static_cast<double>(recipe.training.micro_batch) *
-                      static_cast<double>(c.sequence_length) * static_cast<double>(c.width) *
-                      static_cast<double>(c.layers + 1) * (bf16 ? 2.0 : 4.0);
-  const auto there = static_cast<double>(host_memory().total);
-  if (held + kept <= there) return {};
-  return fmt::format(
-      "{}: more memory than this machine has: {:.3g} GiB for {:.3g} parameters with their "
-      "optimizer "
-      "state, {:.3g} GiB or more for training.micro_batch = {}, of {:.3g} GiB\n",
-      recipe.file, held / gib, parameters, kept / gib, recipe.training.micro_batch, there / gib);
-}
-
-/// The recipe with everything in it that defaults and the data decide. Throws one ConfigError that
-/// lists every fault.
-Recipe completed(Recipe recipe, Index ranks) {
-  recipe = resolved(std::move(recipe), ranks);
-  const Index vocabulary = tokenizer_vocabulary(recipe.data.train);
-  const std::string place = recipe.place_of("model.vocabulary") + ": model.vocabulary";
-  if (vocabulary == 0 && !recipe.model.vocabulary && !recipe.model.preset) {
-    TW_RAISE(ConfigError, place, ": missing, and no tokenizer lies beside data.train = \"",
-             recipe.data.train, "\"");
-  }
-  const std::optional<std::string> initial = recipe.model.initial;
-  const ModelConfig config = model_config(recipe, vocabulary);
-  std::string faults;
-  for (const std::string& fault : faults_of(config)) faults += recipe.file + ": " + fault + "\n";
-  if (config.vocabulary < vocabulary) {
-    faults += fmt::format("{} = {} is less than the tokenizer's {}\n", place, config.vocabulary,
-                          vocabulary);
-  }
-  faults += memory_fault(recipe, config);
-  if (!faults.empty()) faults.pop_back();
-  TW_CHECK_AS(ConfigError, faults.empty(), faults);
-  recipe.model = model_section(config);
-  recipe.model.initial = initial;
-  return recipe;
-}
-
-/// The same on every rank; if any rank finds a fault, all throw it together.
-Recipe complete_together(MpiEnvironment& environment, const Recipe& recipe) {
-  const auto device = make_device(DeviceKind::cpu);
-  Recipe out;
-  agree(*environment.make_world(*device), [&] {
-    check_token_files(recipe.data.train, "data.train");
-    if (recipe.data.validation) check_token_files(*recipe.data.validation, "data.validation");
-    out = completed(recipe, environment.size());
-  });
-  return out;
 }
 
 /// FLOP/s of the matrix products of all ranks together. On a device of its own, so that the run's
@@ -181,7 +107,7 @@ class TrainingRun {
 
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
     : environment_(environment),
-      recipe_(complete_together(environment, recipe)),
+      recipe_(completed_together(environment, recipe)),
       device_(make_device(DeviceKind::cpu)),
       stream_(device_->make_stream()),
       mesh_({.replicate = environment.size()}, environment.size()),

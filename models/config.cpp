@@ -48,15 +48,18 @@ Index nearest_divisor(Index n, Index wanted) {
 
 std::vector<std::string> faults_of(const ModelConfig& c) {
   std::vector<std::string> faults;
-  const auto positive = [&](std::string_view key, Index value) {
-    if (value < 1) faults.push_back(fmt::format("model.{} is {}: wants 1 or more", key, value));
-    return value >= 1;
+  // The upper ends are beyond any machine; below them no count of parameters overflows.
+  const auto within = [&](std::string_view key, Index value, Index most) {
+    const bool legal = value >= 1 && value <= most;
+    if (!legal) faults.push_back(fmt::format("model.{} is {}: wants 1 to {}", key, value, most));
+    return legal;
   };
-  positive("layers", c.layers);
-  positive("ffn_width", c.ffn_width);
-  positive("vocabulary", c.vocabulary);
-  const bool heads = positive("heads", c.heads), width = positive("width", c.width);
-  const bool kv_heads = positive("kv_heads", c.kv_heads);
+  constexpr Index widest = Index{1} << 20;
+  within("layers", c.layers, Index{1} << 16);
+  within("ffn_width", c.ffn_width, 4 * widest);
+  within("vocabulary", c.vocabulary, Index{1} << 24);
+  const bool heads = within("heads", c.heads, widest), width = within("width", c.width, widest);
+  const bool kv_heads = within("kv_heads", c.kv_heads, widest);
   if (heads && width && c.width % c.heads != 0) {
     faults.push_back(fmt::format("model.heads = {} does not divide model.width = {}: nearest is {}",
                                  c.heads, c.width, nearest_divisor(c.width, c.heads)));

@@ -193,6 +193,8 @@ TEST(Fault, WeightsOfAnotherModelAreRefusedWithTheDifference) {
 TEST(Fault, AModelLargerThanTheMachineIsRefusedBeforeItStarts) {
   const TrainingFolder folder(gpt_model);
   expect_named(folder.train(1, "run", {"--model.layers", "2147483647"}, 2), 2,
+               "model.layers is 2147483647: wants 1 to 65536");
+  expect_named(folder.train(1, "run", {"--model.layers", "60000", "--model.width", "8192"}, 2), 2,
                "more memory than this machine has");
   expect_named(
       folder.train(
