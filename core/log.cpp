@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,8 +54,12 @@ void open_log(int rank, const std::filesystem::path& file) {
   spdlog::set_default_logger(logger);
 }
 
-void log_line(LogLevel level, std::string_view line) {
-  spdlog::default_logger()->log(level_of(level), line);
+void log_formatted(LogLevel level, fmt::string_view format, fmt::format_args parts) noexcept {
+  try {
+    spdlog::default_logger()->log(level_of(level), fmt::vformat(format, parts));
+  } catch (const std::exception&) {
+    std::fputs("a line for the log is lost: out of memory\n", stderr);
+  }
 }
 
 void log_to_file(LogLevel level, std::string_view line) {

@@ -6,7 +6,6 @@
 
 #include <filesystem>
 #include <string_view>
-#include <utility>
 
 namespace tokenwerk {
 
@@ -17,26 +16,26 @@ enum class LogLevel { info, warning, error };
 /// the file cannot be opened.
 void open_log(int rank, const std::filesystem::path& file);
 
-/// One line as it is.
-void log_line(LogLevel level, std::string_view line);
+/// One line. Destructors log too, so a line that cannot be made or written is lost, never thrown.
+void log_formatted(LogLevel level, fmt::string_view format, fmt::format_args parts) noexcept;
 
 /// One line, formatted as by fmt::format.
 template <typename... Parts>
 void log_info(fmt::format_string<Parts...> format, Parts&&... parts) {
-  log_line(LogLevel::info, fmt::format(format, std::forward<Parts>(parts)...));
+  log_formatted(LogLevel::info, format, fmt::make_format_args(parts...));
 }
 
 template <typename... Parts>
 void log_warning(fmt::format_string<Parts...> format, Parts&&... parts) {
-  log_line(LogLevel::warning, fmt::format(format, std::forward<Parts>(parts)...));
+  log_formatted(LogLevel::warning, format, fmt::make_format_args(parts...));
 }
 
 template <typename... Parts>
 void log_error(fmt::format_string<Parts...> format, Parts&&... parts) {
-  log_line(LogLevel::error, fmt::format(format, std::forward<Parts>(parts)...));
+  log_formatted(LogLevel::error, format, fmt::make_format_args(parts...));
 }
 
-/// The same for the file alone, where the console has shown the line in a way of its own.
+/// One line as it is for the file alone, where the console has shown it in a way of its own.
 void log_to_file(LogLevel level, std::string_view line);
 
 /// Writes out what is buffered, before a process ends without cleaning up.

@@ -1,8 +1,7 @@
 #include "launch/agreement.h"
 
-#include <algorithm>
+#include <filesystem>
 #include <string>
-#include <vector>
 
 #include "launch/exit_code.h"
 #include "parallel/comm/control.h"
@@ -22,6 +21,8 @@ Fault fault_of(const std::function<void()>& work) {
     return {};
   } catch (const Error& error) {
     return {exit_code_of(error), error.what()};
+  } catch (const std::filesystem::filesystem_error& error) {  // a folder that may not be read
+    return {ExitCode::wrong_data, error.what()};
   }
 }
 
@@ -29,14 +30,13 @@ Fault fault_of(const std::function<void()>& work) {
 
 void agree(Communicator& ranks, const std::function<void()>& work) {
   const Fault mine = fault_of(work);
-  if (all_ok(ranks, mine.code == ExitCode::done)) return;
-  const auto code = static_cast<Index>(mine.code);
-  const Index first = all_reduce(ranks, code == 0 ? Index{0} : Index{256} - code, Reduction::max);
-  const std::vector<std::string> messages = gather_strings(ranks, mine.message);
-  const bool same = std::ranges::all_of(messages, [&](const auto& m) { return m == messages[0]; });
-  std::string text = messages[0];
-  if (!same) text = gather_faults(ranks, mine.message);
-  throw SharedError(static_cast<ExitCode>(256 - first), text);
+  const std::string faults = gather_faults(ranks, mine.message);
+  if (faults.empty()) return;
+  // The lowest code but "done", as the maximum of what is left to a number above all codes.
+  constexpr Index above = 256;
+  const Index code = static_cast<Index>(mine.code);
+  const Index rest = all_reduce(ranks, code == 0 ? Index{0} : above - code, Reduction::max);
+  throw SharedError(static_cast<ExitCode>(above - rest), faults);
 }
 
 }  // namespace tokenwerk

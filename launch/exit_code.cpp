@@ -17,8 +17,6 @@ ExitCode exit_code_of(const std::exception& error) {
   if (is_any<ConfigError>(error)) return ExitCode::wrong_recipe;
   if (is_any<DataError, CheckpointError>(error)) return ExitCode::wrong_data;
   if (is_any<DeviceError, CommError, std::bad_alloc>(error)) return ExitCode::wrong_machine;
-  if (is_any<StoppedByPolicy>(error)) return ExitCode::stopped_by_policy;
-  if (is_any<StoppedBySignal>(error)) return ExitCode::stopped_by_signal;
   return ExitCode::failure;
 }
 

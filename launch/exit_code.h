@@ -17,16 +17,6 @@ enum class ExitCode : int {
   stopped_by_signal = 75,  ///< after saving: resume me
 };
 
-/// Training that must not go on: a loss that is no number, a spike.
-struct StoppedByPolicy : Error {
-  using Error::Error;
-};
-
-/// A run that a signal ended, after it had saved.
-struct StoppedBySignal : Error {
-  using Error::Error;
-};
-
 /// A fault that every rank has found, or has been told of: the ranks end together, and the first
 /// one prints it.
 struct SharedError : Error {

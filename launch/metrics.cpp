@@ -40,7 +40,7 @@ void cut(const std::filesystem::path& path, Index last_step) {
     if (step && *step <= last_step && !in.eof()) out << line << '\n';
   }
   out.close();
-  TW_CHECK(out.good(), aside.string(), ": cannot be written");
+  TW_CHECK_AS(DeviceError, out.good(), aside.string(), ": cannot be written");
   std::filesystem::rename(aside, path);
   if (damaged > 0) log_warning("{}: {} damaged lines dropped", path.string(), damaged);
 }
@@ -77,13 +77,14 @@ MetricsWriter::MetricsWriter(std::filesystem::path file, std::optional<Index> re
       std::filesystem::rename(path_, path_.parent_path() / "metrics.previous.jsonl");
   }
   file_.reset(std::fopen(path_.c_str(), "ab"));
-  TW_CHECK(file_ != nullptr, path_.string(), ": cannot be opened: ", std::strerror(errno));
+  TW_CHECK_AS(DeviceError, file_ != nullptr, path_.string(),
+              ": cannot be opened: ", std::strerror(errno));
 }
 
 void MetricsWriter::write_line(const std::string& line) {
   const bool written = std::fputs((line + "\n").c_str(), file_.get()) >= 0;
-  TW_CHECK(written && std::fflush(file_.get()) == 0, path_.string(),
-           ": cannot be written: ", std::strerror(errno));
+  TW_CHECK_AS(DeviceError, written && std::fflush(file_.get()) == 0, path_.string(),
+              ": cannot be written: ", std::strerror(errno));
 }
 
 }  // namespace tokenwerk

@@ -68,7 +68,8 @@ void record_run(const Recipe& recipe) {
   std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
   stream << to_toml(recipe);
   stream.close();
-  TW_CHECK(stream.good(), aside.string(), ": cannot be written");
+  if (!stream.good()) fs::remove(aside);
+  TW_CHECK_AS(DeviceError, stream.good(), aside.string(), ": cannot be written");
   fs::rename(aside, file);
 }
 

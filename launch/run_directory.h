@@ -26,7 +26,7 @@ class RunDirectories {
 
 /// Writes recipe.toml, as resolved, into log.directory, and beside the checkpoints a copy of the
 /// tokenizer, if one lies beside the data: whoever takes the checkpoints away can read and write
-/// text. Throws Error naming what cannot be written.
+/// text. Throws DeviceError or DataError naming what cannot be written.
 void record_run(const Recipe& recipe);
 
 /// Path prefix of that copy.

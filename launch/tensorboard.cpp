@@ -112,7 +112,8 @@ TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, Index 
   path_ = folder / fmt::format("events.out.tfevents.{:010d}.{}.{}", static_cast<Index>(now()),
                                host_name(), getpid());
   file_.reset(std::fopen(path_.c_str(), "ab"));
-  TW_CHECK(file_ != nullptr, path_.string(), ": cannot be opened: ", std::strerror(errno));
+  TW_CHECK_AS(DeviceError, file_ != nullptr, path_.string(),
+              ": cannot be opened: ", std::strerror(errno));
   append(version_event(now()));
   append(start_event(now(), first_step));
   flush();
@@ -143,13 +144,14 @@ void TensorBoardWriter::write(const ValidationMetrics& m) {
 
 void TensorBoardWriter::append(const std::string& event) {
   const std::string record = tfrecord(event);
-  TW_CHECK(std::fwrite(record.data(), 1, record.size(), file_.get()) == record.size(),
-           path_.string(), ": cannot be written: ", std::strerror(errno));
+  TW_CHECK_AS(DeviceError,
+              std::fwrite(record.data(), 1, record.size(), file_.get()) == record.size(),
+              path_.string(), ": cannot be written: ", std::strerror(errno));
 }
 
 void TensorBoardWriter::flush() {
-  TW_CHECK(std::fflush(file_.get()) == 0, path_.string(),
-           ": cannot be written: ", std::strerror(errno));
+  TW_CHECK_AS(DeviceError, std::fflush(file_.get()) == 0, path_.string(),
+              ": cannot be written: ", std::strerror(errno));
 }
 
 }  // namespace tokenwerk

@@ -1,9 +1,7 @@
 #include "parallel/checkpoint/collective.h"
 
 #include <exception>
-#include <set>
 #include <string>
-#include <vector>
 
 #include "parallel/comm/control.h"
 
@@ -21,22 +19,11 @@ std::string message_of(const std::function<void()>& work) {
   }
 }
 
-std::string joined(const std::vector<std::string>& messages) {
-  std::set<std::string> seen;
-  std::string text;
-  for (std::size_t rank = 0; rank < messages.size(); ++rank) {
-    if (messages[rank].empty() || !seen.insert(messages[rank]).second) continue;
-    text += fmt::format("{}rank {}: {}", text.empty() ? "" : "; ", rank, messages[rank]);
-  }
-  return text;
-}
-
 }  // namespace
 
 void together(Communicator& communicator, const std::function<void()>& work) {
-  const std::string mine = message_of(work);
-  if (all_ok(communicator, mine.empty())) return;
-  TW_RAISE(CheckpointError, joined(gather_strings(communicator, mine)));
+  const std::string faults = gather_faults(communicator, message_of(work));
+  TW_CHECK_AS(CheckpointError, faults.empty(), faults);
 }
 
 void on_first_rank(Communicator& communicator, const std::function<void()>& work) {

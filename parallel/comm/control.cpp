@@ -1,6 +1,9 @@
 #include "parallel/comm/control.h"
 
 #include <algorithm>
+#include <set>
+
+#include "core/error.h"
 
 namespace tokenwerk {
 namespace {
@@ -56,18 +59,19 @@ Index all_reduce(Communicator& comm, Index mine, Reduction reduction) {
 }
 
 std::string gather_faults(Communicator& comm, const std::string& fault) {
-  constexpr int most = 4;
-  const Index count = all_reduce(comm, Index{fault.empty() ? 0 : 1});
-  if (count == 0) return {};
+  constexpr std::size_t most = 4;
+  if (all_ok(comm, fault.empty())) return {};
   const std::vector<std::string> faults = gather_strings(comm, fault);
-  std::string text;
-  int shown = 0;
+  const bool same = std::ranges::all_of(faults, [&](const auto& f) { return f == faults[0]; });
+  if (same) return faults[0];
+  std::set<std::string> seen;
+  std::vector<std::string> shown;
   for (std::size_t rank = 0; rank < faults.size(); ++rank) {
-    if (faults[rank].empty() || ++shown > most) continue;
-    text += fmt::format("{}rank {}: {}", text.empty() ? "" : "; ", rank, faults[rank]);
+    if (faults[rank].empty() || !seen.insert(faults[rank]).second || seen.size() > most) continue;
+    shown.push_back(fmt::format("rank {}: {}", rank, faults[rank]));
   }
-  if (shown > most) text += fmt::format("; and {} more", shown - most);
-  return text;
+  if (seen.size() > most) shown.push_back(fmt::format("and {} more", seen.size() - most));
+  return joined(shown, "; ");
 }
 
 bool all_ok(Communicator& comm, bool mine) { return all_reduce(comm, Index{mine ? 0 : 1}) == 0; }

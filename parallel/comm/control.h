@@ -18,7 +18,8 @@ namespace tokenwerk {
 [[nodiscard]] Index all_reduce(Communicator&, Index mine, Reduction reduction = Reduction::sum);
 
 /// Agreement on whether all went well: an empty text on every rank if each rank passed an empty
-/// `fault`, otherwise the faults as "rank 3: no space left; rank 7: ...", the first four of them.
+/// `fault`; the fault itself if all passed the same; otherwise each different one with the first
+/// rank that had it, "rank 3: no space left; rank 7: ...", the first four of them.
 [[nodiscard]] std::string gather_faults(Communicator&, const std::string& fault);
 /// Whether every rank succeeded.
 [[nodiscard]] bool all_ok(Communicator&, bool mine);

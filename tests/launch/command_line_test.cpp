@@ -98,13 +98,11 @@ TEST(ExitCode, TellsKindsOfErrorsApart) {
     return static_cast<int>(exit_code_of(error));
   };
   EXPECT_EQ(code(ConfigError("", "")), 2);
-  EXPECT_EQ(code(SharedError(ExitCode::wrong_data, "")), 3);
+  EXPECT_EQ(code(SharedError(ExitCode::stopped_by_policy, "")), 5);
   EXPECT_EQ(code(DataError("", "")), 3);
   EXPECT_EQ(code(CheckpointError("", "")), 3);
   EXPECT_EQ(code(DeviceError("", "")), 4);
   EXPECT_EQ(code(CommError("", "")), 4);
-  EXPECT_EQ(code(StoppedByPolicy("", "")), 5);
-  EXPECT_EQ(code(StoppedBySignal("", "")), 75);
   EXPECT_EQ(code(ShapeError("", "")), 1);
   EXPECT_EQ(code(std::runtime_error("")), 1);
 }
