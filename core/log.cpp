@@ -62,7 +62,7 @@ void log_formatted(LogLevel level, fmt::string_view format, fmt::format_args par
   }
 }
 
-void log_to_file(LogLevel level, std::string_view line) {
+void log_to_file(LogLevel level, std::string_view line) noexcept try {
   const auto logger = spdlog::default_logger();
   const spdlog::details::log_msg message(logger->name(), level_of(level), line);
   for (const spdlog::sink_ptr& sink : logger->sinks()) {
@@ -70,6 +70,8 @@ void log_to_file(LogLevel level, std::string_view line) {
     sink->log(message);
     sink->flush();
   }
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());  // a full disk: the console still has the line
 }
 
 void flush_log() noexcept { spdlog::default_logger()->flush(); }

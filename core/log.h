@@ -36,7 +36,7 @@ void log_error(fmt::format_string<Parts...> format, Parts&&... parts) {
 }
 
 /// One line as it is for the file alone, where the console has shown it in a way of its own.
-void log_to_file(LogLevel level, std::string_view line);
+void log_to_file(LogLevel level, std::string_view line) noexcept;
 
 /// Writes out what is buffered, before a process ends without cleaning up.
 void flush_log() noexcept;
