@@ -18,23 +18,31 @@ void clear(TensorView y) {
 
 class CpuEmbeddingOps final : public EmbeddingOps {
  public:
-  void do_embedding_forward(Stream&, TensorView y, ConstTensorView tokens,
-                            ConstTensorView table) override {
+  void do_embedding_forward(Stream&, TensorView y, ConstTensorView tokens, ConstTensorView table,
+                            Index first_token) override {
     const std::int32_t* token = tokens.as<std::int32_t>();
     const std::size_t bytes = static_cast<std::size_t>(y.columns()) * size_of(y.dtype);
     parallel_rows(y.rows(), y.columns(), [&](Index first, Index last) {
-      for (Index r = first; r < last; ++r) std::memcpy(at(y, r, 0), at(table, token[r], 0), bytes);
+      for (Index r = first; r < last; ++r) {
+        const Index row = token[r] - first_token;
+        if (row >= 0 && row < table.rows()) {
+          std::memcpy(at(y, r, 0), at(table, row, 0), bytes);
+        } else {
+          std::memset(at(y, r, 0), 0, bytes);
+        }
+      }
     });
   }
 
   /// Threads share the columns, so that each sum takes the rows in their order.
   void do_embedding_backward(Stream&, TensorView dtable, ConstTensorView dy, ConstTensorView tokens,
-                             Write write) override {
+                             Write write, Index first_token) override {
     if (write == Write::overwrite) clear(dtable);
     parallel_for(dy.columns(), grain_columns, [&](Index first, Index last) {
-      embedding_kernels().scatter(dy.dtype, {at(dtable, 0, first), dtable.row_stride},
-                                  tokens.as<std::int32_t>(), {at(dy, 0, first), dy.row_stride},
-                                  dy.rows(), last - first);
+      embedding_kernels().scatter(
+          dy.dtype, {at(dtable, 0, first), dtable.row_stride},
+          {tokens.as<std::int32_t>(), first_token, first_token + dtable.rows()},
+          {at(dy, 0, first), dy.row_stride}, dy.rows(), last - first);
     });
   }
 

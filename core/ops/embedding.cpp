@@ -18,21 +18,27 @@ void check_positions(std::string_view operation, Index rows, Index table_rows,
               positions.token_offset + positions.rows_per_sequence, " of a table of ", table_rows);
 }
 
+void check_first(std::string_view operation, Index first_token) {
+  TW_CHECK_AS(ShapeError, first_token >= 0, operation, ": a table from token ", first_token, " on");
+}
+
 }  // namespace
 
-void embedding_forward(Stream& stream, TensorView y, ConstTensorView tokens,
-                       ConstTensorView table) {
+void embedding_forward(Stream& stream, TensorView y, ConstTensorView tokens, ConstTensorView table,
+                       Index first_token) {
   check_vector(tokens, "embedding_forward", "tokens", y.rows(), DType::i32);
   check_matrix(table, "embedding_forward", "table", table.rows(), y.columns(), y.dtype);
-  family(stream).do_embedding_forward(stream, y, tokens, table);
+  check_first("embedding_forward", first_token);
+  family(stream).do_embedding_forward(stream, y, tokens, table, first_token);
 }
 
 void embedding_backward(Stream& stream, TensorView dtable, ConstTensorView dy,
-                        ConstTensorView tokens, Write write) {
+                        ConstTensorView tokens, Write write, Index first_token) {
   check_vector(tokens, "embedding_backward", "tokens", dy.rows(), DType::i32);
   check_matrix(dtable, "embedding_backward", "dtable", dtable.rows(), dy.columns(),
                accumulation_type(dy.dtype));
-  family(stream).do_embedding_backward(stream, dtable, dy, tokens, write);
+  check_first("embedding_backward", first_token);
+  family(stream).do_embedding_backward(stream, dtable, dy, tokens, write, first_token);
 }
 
 void position_embedding_forward(Stream& stream, TensorView y, ConstTensorView table,

@@ -11,12 +11,15 @@ struct Positions {
   Index token_offset = 0;  ///< position of a sequence's first row
 };
 
-/// y(N,C) = table(V,C)[tokens(N)]. The tokens were range-checked when they were read.
-void embedding_forward(Stream&, TensorView y, ConstTensorView tokens, ConstTensorView table);
-/// dtable(V,C)[tokens(N)] += dy(N,C), in the order of the rows whatever the threads;
-/// `overwrite` clears dtable first. dtable is in accumulation_type.
+/// y(N,C) = table(V,C)[tokens(N)]. The table holds the tokens first_token .. first_token + V: all
+/// of them, or one of several shares, which sum to the whole because other tokens give zero rows.
+void embedding_forward(Stream&, TensorView y, ConstTensorView tokens, ConstTensorView table,
+                       Index first_token = 0);
+/// dtable(V,C)[tokens(N)] += dy(N,C), in the order of the rows whatever the threads; tokens that
+/// dtable does not hold are skipped. `overwrite` clears dtable first. dtable is in
+/// accumulation_type.
 void embedding_backward(Stream&, TensorView dtable, ConstTensorView dy, ConstTensorView tokens,
-                        Write write);
+                        Write write, Index first_token = 0);
 
 /// y(N,C) += table(T,C)[position of each row].
 void position_embedding_forward(Stream&, TensorView y, ConstTensorView table, Positions positions);
@@ -28,9 +31,9 @@ class EmbeddingOps {
  public:
   virtual ~EmbeddingOps() = default;
   virtual void do_embedding_forward(Stream&, TensorView y, ConstTensorView tokens,
-                                    ConstTensorView table) = 0;
+                                    ConstTensorView table, Index first_token) = 0;
   virtual void do_embedding_backward(Stream&, TensorView dtable, ConstTensorView dy,
-                                     ConstTensorView tokens, Write write) = 0;
+                                     ConstTensorView tokens, Write write, Index first_token) = 0;
   virtual void do_position_embedding_forward(Stream&, TensorView y, ConstTensorView table,
                                              Positions positions) = 0;
   virtual void do_position_embedding_backward(Stream&, TensorView dtable, ConstTensorView dy,

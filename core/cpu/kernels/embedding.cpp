@@ -18,11 +18,13 @@ void accumulate(DType dtype, void* sum, const void* x, Index count) {
   });
 }
 
-void scatter(DType dtype, MutableRows sums, const std::int32_t* tokens, ConstRows x, Index rows,
+void scatter(DType dtype, MutableRows sums, const HeldTokens& tokens, ConstRows x, Index rows,
              Index columns) {
   for_type(dtype, [&]<typename T>(T) {
     for (Index r = 0; r < rows; ++r) {
-      add_to(row_of<Accumulator<T>>(sums, tokens[r]), row_of<T>(x, r), columns);
+      const Index token = tokens.ids[r];
+      if (token < tokens.first || token >= tokens.last) continue;
+      add_to(row_of<Accumulator<T>>(sums, token - tokens.first), row_of<T>(x, r), columns);
     }
   });
 }

@@ -136,7 +136,7 @@ TEST_P(IsaTest, Embedding) {
     const Tensor x = operand(dtype_, 4 * n, 1);
     Tensor sum = operand(sums_, n, 2), table = operand(sums_, 2 * n, 3);
     embedding_kernels(set).accumulate(dtype_, sum.view().data, x.view().data, n);
-    embedding_kernels(set).scatter(dtype_, {table.view().data, n}, tokens.data(),
+    embedding_kernels(set).scatter(dtype_, {table.view().data, n}, {tokens.data(), 0, 2},
                                    {x.view().data, n}, 4, n);
     return results(sum, table);
   });
@@ -217,11 +217,15 @@ TEST_P(IsaTest, Loss) {
   expect_equal_bits([&](Isa set, Index n) {
     const Tensor logits = operand(sums_, n + 3, 1, 6.0);
     Tensor loss = operand(sums_, 1, 2), lse = operand(sums_, 1, 3);
-    Tensor dlogits = operand(dtype_, n + 3, 4);
+    Tensor dlogits = operand(dtype_, n + 3, 4), partial = operand(sums_, 2, 5);
+    Tensor joint_loss = operand(sums_, 1, 6), joint_lse = operand(sums_, 1, 7);
     const LossRow row{logits.view().data, n + 3, n, n / 2};
     loss_kernels(set).forward(sums_, loss.view().data, lse.view().data, row);
     loss_kernels(set).backward(dtype_, dlogits.view().data, row, lse.view().data, 0.7);
-    return results(loss, lse, dlogits);
+    loss_kernels(set).share(sums_, partial.view().data, row, 8);
+    loss_kernels(set).combine(sums_, joint_loss.view().data, joint_lse.view().data,
+                              {logits.view().data, 2, (n + 3) / 2, false});
+    return results(loss, lse, dlogits, partial, joint_loss, joint_lse);
   });
 }
 

@@ -1,5 +1,6 @@
 #include "core/ops/embedding.h"
 
+#include "core/ops/elementwise.h"
 #include "tests/support/dtypes.h"
 #include "tests/support/reference.h"
 #include "tests/support/threads.h"
@@ -69,6 +70,28 @@ TEST_P(EmbeddingTest, AddsGradientsToTheRowsOfTheTokens) {
   }
 }
 
+TEST_P(EmbeddingTest, SharesOfTheTableSumToTheWhole) {
+  const Index columns = 37, vocabulary = 12, held = 4;
+  const Tensor t = make_tensor(*test_.device, DType::i32, {101}, tokens(101, 11));
+  const Tensor table = random_tensor(*test_.device, dtype_, {vocabulary, columns}, 1);
+  const Tensor dy = random_tensor(*test_.device, dtype_, {101, columns}, 2);
+  const Tensor y(*test_.device, dtype_, {101, columns}), part(*test_.device, dtype_, y.shape());
+  const Tensor sum(*test_.device, dtype_, y.shape());
+  const Tensor want(*test_.device, sums_, table.shape()), got(*test_.device, sums_, table.shape());
+  embedding_forward(stream_, y, t, table);
+  embedding_backward(stream_, want, dy, t, Write::overwrite);
+  fill(stream_, sum, 0.0);
+  for (Index first : {4, 0, 8}) {  // each beside one that is done: a stray write shows
+    const Rows rows{first, first + held};
+    fill_random(part, 3);
+    embedding_forward(stream_, part, t, table.view().slice_rows(rows), first);
+    add(stream_, sum, sum, part);
+    embedding_backward(stream_, got.view().slice_rows(rows), dy, t, Write::overwrite, first);
+  }
+  expect_equal(sum, y);
+  expect_equal(got, want);
+}
+
 TEST_P(EmbeddingTest, AddsThePositionsRow) {
   const Positions positions{5, 2};
   const Tensor table = random_tensor(*test_.device, dtype_, {9, 37}, 1);
@@ -119,6 +142,8 @@ TEST_P(EmbeddingTest, RefusesOperandsThatDoNotFit) {
   const Tensor table(*test_.device, dtype_, {11, 8}), y(*test_.device, dtype_, {6, 8});
   const Tensor few(*test_.device, DType::i32, {5});
   EXPECT_THROW(embedding_forward(stream_, y, few, table), ShapeError);
+  const Tensor six(*test_.device, DType::i32, {6});
+  EXPECT_THROW(embedding_forward(stream_, y, six, table, -1), ShapeError);
   EXPECT_THROW(position_embedding_forward(stream_, y, table, {4, 0}), ShapeError);
   EXPECT_THROW(position_embedding_forward(stream_, y, table, {6, 6}), ShapeError);
 }
