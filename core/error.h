@@ -42,7 +42,7 @@ struct ShapeError : Error {
 };  ///< a caller passed shapes that do not fit: our fault
 struct ScheduleError : Error {
   using Error::Error;
-};  ///< a pipeline schedule that cannot run
+};  ///< a pipeline schedule that cannot be or cannot run: exit 2
 
 /// The parts with `separator` between them: many faults as one message.
 [[nodiscard]] std::string joined(const std::vector<std::string>& parts, std::string_view separator);

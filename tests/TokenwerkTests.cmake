@@ -66,8 +66,9 @@ set_tests_properties(train.quickstart PROPERTIES LABELS train TIMEOUT 600 PROCES
 
 tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json)
 
-tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel
-  PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp)
+tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
+  PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp
+           parallel/pipeline/*_test.cpp)
 tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES tokenwerk::parallel
   PATTERNS parallel/comm/communicator_test.cpp parallel/comm/control_test.cpp parallel/comm/engine_test.cpp
            parallel/data/*_test.cpp parallel/checkpoint/checkpoint_sample.cpp)
