@@ -18,6 +18,7 @@
 #include "launch/generate_command.h"
 #include "launch/nearest.h"
 #include "launch/prepare_command.h"
+#include "launch/schedule_command.h"
 #include "launch/train_command.h"
 
 namespace tokenwerk {
@@ -99,8 +100,9 @@ std::unique_ptr<CLI::App> make_command_line(MpiEnvironment& environment, int& ex
   add_evaluate_command(*app, environment, exit_code);
   add_generate_command(*app, exit_code);
   add_checkpoint_command(*app, exit_code);
+  add_schedule_command(*app, exit_code);
   add_doctor_command(*app, environment, exit_code);
-  for (const char* name : {"prepare", "generate", "checkpoint"})
+  for (const char* name : {"prepare", "generate", "checkpoint", "schedule"})
     keep_to_one_rank(*app->get_subcommand(name), environment);
   return app;
 }

@@ -14,7 +14,7 @@ bool is_any(const std::exception& error) {
 
 ExitCode exit_code_of(const std::exception& error) {
   if (const auto* shared = dynamic_cast<const SharedError*>(&error)) return shared->code;
-  if (is_any<ConfigError>(error)) return ExitCode::wrong_recipe;
+  if (is_any<ConfigError, ScheduleError>(error)) return ExitCode::wrong_recipe;
   if (is_any<DataError, CheckpointError>(error)) return ExitCode::wrong_data;
   if (is_any<DeviceError, CommError, std::bad_alloc>(error)) return ExitCode::wrong_machine;
   return ExitCode::failure;

@@ -98,6 +98,7 @@ TEST(ExitCode, TellsKindsOfErrorsApart) {
     return static_cast<int>(exit_code_of(error));
   };
   EXPECT_EQ(code(ConfigError("", "")), 2);
+  EXPECT_EQ(code(ScheduleError("", "")), 2);
   EXPECT_EQ(code(SharedError(ExitCode::stopped_by_policy, "")), 5);
   EXPECT_EQ(code(DataError("", "")), 3);
   EXPECT_EQ(code(CheckpointError("", "")), 3);

@@ -1,0 +1,23 @@
+#pragma once
+/// What `tokenwerk schedule` prints: a schedule's text, and below it what it costs, as comments of
+/// that text, so that the whole can be kept, changed and read again.
+
+#include <string>
+
+#include "parallel/pipeline/simulate.h"
+#include "parallel/pipeline/validate.h"
+
+namespace tokenwerk {
+
+/// One line a rank, one character a unit of time, at most `columns` wide: what is longer loses its
+/// middle, and says so. The unit is the shortest of the costs.
+[[nodiscard]] std::string timeline_text(const PipelineSchedule& schedule,
+                                        const ScheduleTiming& timing, const StageCosts& costs,
+                                        int columns);
+
+/// Everything about a sound schedule.
+[[nodiscard]] std::string schedule_report(const PipelineSchedule& schedule,
+                                          const ScheduleReport& report, const StageCosts& costs,
+                                          int columns);
+
+}  // namespace tokenwerk
