@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/data/dataset.h"
-#include "models/pass.h"
+#include "models/stage_runner.h"
 
 namespace tokenwerk {
 
@@ -20,20 +20,23 @@ struct SampleRange {
 /// most.
 [[nodiscard]] SampleRange part_of(SampleRange range, Index rank, Index size);
 
-/// Holds the tokens of one micro-batch: a MicroBatch is valid until the next read.
+/// Reads micro-batches of so many sequences. Several may be in use at a time.
 class BatchReader {
  public:
   BatchReader(Device& device, const TokenDataset& dataset, Index micro_batch);
 
-  /// Reads these samples (at most micro_batch); first_sequence is the first one's global index.
+  /// Tokens of a micro-batch.
+  [[nodiscard]] Index rows() const { return static_cast<Index>(host_tokens_.size()); }
+  /// Reads these samples; first_sequence is the first one's global index. Where they are fewer than
+  /// micro_batch, sequences of masked targets fill it up.
   MicroBatch read(Stream& stream, std::span<const Index> samples, Index first_sequence);
   /// Seconds spent in `read` since the last call of this.
   [[nodiscard]] double take_seconds();
 
  private:
+  Device* device_;
   const TokenDataset* dataset_;
   std::vector<std::int32_t> host_tokens_, host_targets_;
-  Tensor tokens_, targets_;
   double seconds_ = 0.0;
 };
 

@@ -35,8 +35,8 @@ void run_evaluate(MpiEnvironment& environment, const EvaluateOptions& options) {
     if (std::filesystem::exists(options.data + ".tokenizer.json"))
       (void)tokenizer_of(loaded, options.data);
   });
-  const Evaluation result =
-      evaluate(*stream, *loaded.model, *dataset, *world, options.micro_batch, 0);
+  const Evaluation result = evaluate(*stream, *dataset, *world, options.micro_batch, 0,
+                                     whole_model_loss(*stream, *loaded.model, *world));
   if (world->rank() != 0) return;
   fmt::print("step {}  loss {:.6f}  perplexity {:.4f}  ({} sequences of {} tokens)\n",
              loaded.state.step, result.loss, std::exp(result.loss), result.sequences,

@@ -8,26 +8,42 @@
 
 namespace tokenwerk {
 
-Evaluation evaluate(Stream& stream, Model& model, const TokenDataset& dataset, Communicator& data,
-                    Index micro_batch, Index limit) {
+Evaluation evaluate(Stream& stream, const TokenDataset& dataset, Communicator& data,
+                    Index micro_batch, Index limit, const LossSum& loss_sum) {
   const Index samples =
       limit > 0 ? std::min(limit, dataset.sample_count()) : dataset.sample_count();
   const SampleRange mine = part_of({0, samples}, data.rank(), data.size());
-  Tensor loss_sum(model.device(), DType::f64, Shape{1});
-  fill(stream, loss_sum, 0.0);
-  BatchReader reader(model.device(), dataset, micro_batch);
+  const Index most = (samples + data.size() - 1) / data.size();  // of any rank
+  micro_batch = std::clamp<Index>(micro_batch, 1, most);
+  BatchReader reader(stream.device(), dataset, micro_batch);
   std::vector<Index> batch;
-  for (Index first = mine.first; first < mine.last; first += micro_batch) {
+  const auto read = [&](Index i) {
+    const Index first = std::min(mine.first + i * micro_batch, mine.last);
     batch.resize(static_cast<std::size_t>(std::min(micro_batch, mine.last - first)));
     std::iota(batch.begin(), batch.end(), first);
-    forward_loss(stream, model, reader.read(stream, batch, first), loss_sum);
-    data.progress();
-  }
-  data.all_reduce(stream, loss_sum);
-  double sum = 0.0;
-  model.device().copy_to_host(stream, &sum, loss_sum.view().data, sizeof sum);
-  stream.synchronize();
+    return reader.read(stream, batch, first);
+  };
+  const double sum = loss_sum({(most + micro_batch - 1) / micro_batch, reader.rows(), read});
   return {sum / static_cast<double>(samples * dataset.sequence_length()), samples};
+}
+
+LossSum whole_model_loss(Stream& stream, const Model& model, Communicator& data) {
+  return [&](const EvaluationBatches& batches) {
+    const Tensor loss_sum(model.device(), DType::f64, Shape{1});
+    fill(stream, loss_sum, 0.0);
+    StageRunner runner(stream, model, nullptr, nullptr);
+    runner.begin({.rows = batches.rows,
+                  .rows_here = batches.rows,
+                  .read = batches.read,
+                  .loss_sum = loss_sum,
+                  .mode = Mode::evaluate});
+    for (Index i = 0; i < batches.count; ++i) runner.forward(0, i, {}, {});
+    data.all_reduce(stream, loss_sum);
+    double sum = 0.0;
+    model.device().copy_to_host(stream, &sum, loss_sum.view().data, sizeof sum);
+    stream.synchronize();
+    return sum;
+  };
 }
 
 }  // namespace tokenwerk

@@ -1,8 +1,10 @@
 #pragma once
 /// The loss of a model on held-out text.
 
+#include <functional>
+
 #include "core/data/dataset.h"
-#include "models/model.h"
+#include "models/stage_runner.h"
 #include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
@@ -12,9 +14,22 @@ struct Evaluation {
   Index sequences = 0;  ///< how many were read
 };
 
+/// Micro-batches whose losses are wanted: as many on every rank.
+struct EvaluationBatches {
+  Index count = 0;
+  Index rows = 0;                         ///< tokens of each
+  std::function<MicroBatch(Index)> read;  ///< micro-batch i
+};
+
+/// Sum of the losses of all targets, over all ranks, on each of them.
+using LossSum = std::function<double(const EvaluationBatches&)>;
+
 /// Mean loss over the first `limit` samples of the dataset (all of them if it has fewer; 0: all),
 /// divided among the ranks of `data`, the same on each of them.
-[[nodiscard]] Evaluation evaluate(Stream& stream, Model& model, const TokenDataset& dataset,
-                                  Communicator& data, Index micro_batch, Index limit);
+[[nodiscard]] Evaluation evaluate(Stream& stream, const TokenDataset& dataset, Communicator& data,
+                                  Index micro_batch, Index limit, const LossSum& loss_sum);
+
+/// The losses of a whole model on each rank of `data`.
+[[nodiscard]] LossSum whole_model_loss(Stream& stream, const Model& model, Communicator& data);
 
 }  // namespace tokenwerk

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "launch/layout.h"
 #include "launch/recipe_keys.h"
 
 namespace tokenwerk {
@@ -21,7 +22,13 @@ Recipe resolved(Recipe recipe, Index ranks) {
   const Index decay = training.schedule == "wsd" ? training.steps / 10 : training.steps;
   fill(training.decay_steps, std::min(decay, not_warming));
   fill(training.validate_every, Index{recipe.data.validation ? 250 : 0});
-  fill(recipe.parallel.data, ranks);
+  ParallelSection& parallel = recipe.parallel;
+  fill(parallel.data, ranks / (parallel.tensor * parallel.pipeline));
+  fill(parallel.sequence, false);
+  fill(parallel.schedule, std::string("1f1b"));
+  fill(parallel.virtual_stages, usual_virtual_stages(*parallel.schedule));
+  fill(parallel.zero_group, parallel.zero > 0 ? *parallel.data : 1);
+  fill(parallel.zero_keep, false);
   fill(recipe.checkpoint.directory,
        (std::filesystem::path(recipe.log.directory) / "checkpoints").string());
   return recipe;

@@ -65,6 +65,16 @@ struct TrainingSection {
 
 struct ParallelSection {
   std::optional<Index> data;
+  Index tensor = 1;
+  std::optional<bool> sequence;
+  Index pipeline = 1;
+  std::optional<Index> virtual_stages;
+  std::optional<std::string> schedule;  ///< or file:PATH
+  std::optional<std::string> stages;    ///< blocks of each stage, "3,4,4,3"
+  Index zero = 0;
+  std::optional<Index> zero_group;
+  std::optional<bool> zero_keep;
+  std::string recompute = "none";
   friend bool operator==(const ParallelSection&, const ParallelSection&) = default;
 };
 
@@ -136,8 +146,8 @@ struct RecipeFlag {
 void validate(const Recipe& recipe, Index ranks);
 
 /// The recipe with its defaults that depend on other keys filled in, but for the model's, which
-/// models/ knows: minimum_learning_rate, warmup_steps, decay_steps, validate_every, parallel.data,
-/// checkpoint.directory.
+/// models/ knows: minimum_learning_rate, warmup_steps, decay_steps, validate_every, those of
+/// [parallel] but stages, checkpoint.directory.
 [[nodiscard]] Recipe resolved(Recipe recipe, Index ranks);
 
 /// TOML text that reads back as an equal recipe: every key that has a value, numbers exact.

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "launch/layout.h"
 #include "launch/recipe_keys.h"
 #include "launch/recipe_model.h"
 
@@ -15,8 +16,8 @@ class Relations {
       : recipe_(recipe), ranks_(ranks), faults_(faults) {}
 
   void check() {
-    check_model();
-    check_batches();
+    const std::optional<ModelConfig> config = check_model();
+    check_layout(recipe_, ranks_, config ? &*config : nullptr, faults_);
     check_learning_rate();
     check_run();
   }
@@ -26,7 +27,8 @@ class Relations {
     faults_.add(recipe_.place_of(key), key, what);
   }
 
-  void check_model() {
+  /// The model, if it has no fault.
+  std::optional<ModelConfig> check_model() {
     const ModelSection& model = recipe_.model;
     if (!model.preset && !faults_.any_of({"model.preset"})) {
       if (!model.family) require("model.family", "gpt or llama");
@@ -36,42 +38,20 @@ class Relations {
     }
     if (faults_.any_of({"model.family", "model.preset", "model.layers", "model.width",
                         "model.heads", "model.kv_heads", "model.ffn_width", "model.vocabulary"}))
-      return;
+      return std::nullopt;
     if (model.preset && model.family && *model.family != name_of(preset(*model.preset)->family))
       add("model.family", fmt::format("{} is not the family of {}; leave one of them out",
                                       *model.family, *model.preset));
     // The vocabulary, which may come from the tokenizer, does not have to fit any other size.
-    for (const std::string& fault : faults_of(model_config(recipe_, model.vocabulary.value_or(1))))
+    const ModelConfig config = model_config(recipe_, model.vocabulary.value_or(1));
+    const std::vector<std::string> faults = faults_of(config);
+    for (const std::string& fault : faults)
       faults_.add(recipe_.place_of(fault.substr(0, fault.find(' '))), "", fault);
+    return faults.empty() ? std::optional(config) : std::nullopt;
   }
 
   void require(std::string_view key, std::string_view what) {
     if (!faults_.any_of({key})) add(key, fmt::format("is missing: give {}, or model.preset", what));
-  }
-
-  void check_multiple(std::string_view key, Index value, std::string_view of, Index unit) {
-    if (value % unit == 0) return;
-    const Index below = value / unit * unit;
-    const std::string legal = below == 0 ? fmt::format("value is {}", unit)
-                                         : fmt::format("values are {} and {}", below, below + unit);
-    add(key,
-        fmt::format("{} is no multiple of {} = {}; the nearest legal {}", value, of, unit, legal));
-  }
-
-  void check_batches() {
-    const ParallelSection& parallel = recipe_.parallel;
-    if (faults_.any_of({"parallel.data"})) return;
-    const Index data = parallel.data.value_or(ranks_);
-    if (data != ranks_) {
-      add("parallel.data",
-          fmt::format("{} does not use all {} ranks; the nearest legal value is {}", data, ranks_,
-                      ranks_));
-      return;
-    }
-    const TrainingSection& training = recipe_.training;
-    if (faults_.any_of({"training.global_batch", "training.micro_batch"})) return;
-    check_multiple("training.global_batch", training.global_batch,
-                   "training.micro_batch x parallel.data", training.micro_batch * data);
   }
 
   void check_learning_rate() {

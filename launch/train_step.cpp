@@ -1,72 +1,133 @@
 #include "launch/train_step.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "core/nn/loss_head.h"
 #include "core/ops/elementwise.h"
 
 namespace tokenwerk {
 namespace {
 
-Tensor zeros(Stream& stream, DType dtype, Index count) {
-  Tensor tensor(stream.device(), dtype, Shape{count});
-  fill(stream, tensor, 0.0);  // the gaps between groups stay zero
-  return tensor;
+/// What is read before and after each unit: the neighbours within its stage. The embedding's
+/// backward reads nothing.
+std::vector<UnitOrder> unit_orders(const Model& model) {
+  std::vector<UnitOrder> orders(model.units().size());
+  for (const Stage& stage : model.stages()) {
+    for (Index i = 0; i < stage.units(); ++i) {
+      UnitOrder& order = orders[static_cast<std::size_t>(stage.first_unit + i)];
+      if (i + 1 < stage.units()) order.forward = stage.first_unit + i + 1;
+      if (i > (stage.first ? 1 : 0)) order.backward = stage.first_unit + i - 1;
+    }
+  }
+  return orders;
 }
 
 }  // namespace
 
-TrainStep::TrainStep(Stream& stream, Model& model, Communicator& data, const AdamW& options)
-    : stream_(&stream),
-      model_(&model),
-      data_(&data),
-      gradients_(zeros(stream, accumulation_type(model.dtype()), model.parameters().size())),
-      loss_sum_(zeros(stream, DType::f64, 1)),
-      sink_(model.parameters(), gradients_),
-      optimizer_(stream.device(), stream, model.parameters(), options),
-      reducer_(data, gradients_, units()) {}
-
-ElementRange TrainStep::range_of(const ParameterGroup& group) const {
-  const auto& groups = model_->parameters().groups();
-  const auto next = static_cast<std::size_t>(group.index) + 1;
-  return {group.offset, next < groups.size() ? groups[next]->offset : model_->parameters().size()};
+void TrainStep::Observer::before(Index unit, Direction direction) {
+  step_->values_.before(*step_->stream_, unit, direction);
 }
 
-std::vector<ElementRange> TrainStep::units() const {
-  std::vector<ElementRange> units;
-  for (std::size_t layer = model_->layers().size() + 1; layer-- > 0;) {
-    std::vector<ElementRange> of_layer;
-    model_->for_each_final_group(
-        layer, [&](const ParameterGroup& group) { of_layer.push_back(range_of(group)); });
-    units.insert(units.end(), of_layer.rbegin(), of_layer.rend());  // from the end of the buffer
-  }
-  return units;
+void TrainStep::Observer::after(Index unit, Direction) { step_->values_.after(unit); }
+
+void TrainStep::Observer::gradients_added(Index unit) {
+  step_->gradients_->added(*step_->stream_, unit);
+}
+
+TrainStep::TrainStep(Stream& stream, Model& model, Parallelism& parallelism, const AdamW& options)
+    : stream_(&stream),
+      model_(&model),
+      parallelism_(&parallelism),
+      gradients_(make_gradient_sync(parallelism.zero(), stream, parallelism.data_axes(),
+                                    model.parameters(), model.units())),
+      values_(*parallelism.data_axes().shard, model.parameters(), model.units(), unit_orders(model),
+              parallelism.gathered()),
+      optimizer_(stream.device(), stream, model.parameters(), options),
+      sums_(stream.device(), DType::f64, Shape{sums}),
+      observer_(*this),
+      runner_(stream, model, &gradients_->sink(), &observer_),
+      pipeline_(parallelism.schedule(), parallelism.pipeline()) {}
+
+TensorView TrainStep::sum_at(Sum which) const {
+  return elements_of(sums_.view(), {which, which + 1});
+}
+
+StageInputs TrainStep::inputs(const StepBatches& batches, Mode mode) const {
+  return {.rows = batches.rows,
+          .rows_here = parallelism_->tensor().rows_here(batches.rows).count(),
+          .read = batches.read,
+          .loss_sum = sum_at(loss_sum),
+          .scale = batches.scale,
+          .mode = mode};
 }
 
 StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batches) {
-  fill(*stream_, loss_sum_, 0.0);
-  reducer_.reset_seconds();
-  sink_.begin();
-  for (Index i = 0; i < batches.count; ++i) {
-    const bool last = i + 1 == batches.count;
-    forward_backward(*stream_, *model_, batches.read(i), sink_, loss_sum_, batches.scale,
-                     [&](std::size_t layer) {
-                       if (!last) return;
-                       model_->for_each_final_group(layer, [&](const ParameterGroup& group) {
-                         reducer_.mark_ready(*stream_, range_of(group));
-                       });
-                     });
-  }
-  reducer_.finish(*stream_);
-  optimizer_.step(*stream_, gradients_, settings);
-  data_->all_reduce(*stream_, loss_sum_);
+  fill(*stream_, sums_, 0.0);
+  gradients_->begin(pipeline_.schedule().microbatches);
+  runner_.begin(inputs(batches, Mode::train));
+  pipeline_.run(*stream_, runner_);
+  gradients_->finish(*stream_);
+  join_tied_gradients();
+
+  const ShardGradient shard = [this](const ParameterGroup& group) {
+    return gradients_->shard(group);
+  };
+  optimizer_.squared_norm(*stream_, sum_at(squared_norm_sum), shard);
+  reduce_sums();
+  optimizer_.step(*stream_, shard, sum_at(squared_norm_sum), settings);
+  if (parallelism_->zero() > 0) values_.updated(*stream_);
 
   const StepOutcome outcome = optimizer_.outcome(*stream_);
   double sum = 0.0;
-  stream_->device().copy_to_host(*stream_, &sum, loss_sum_.view().data, sizeof sum);
+  stream_->device().copy_to_host(*stream_, &sum, sum_at(loss_sum).data, sizeof sum);
   stream_->synchronize();
   const double loss = sum * batches.scale;
   return {loss, outcome.gradient_norm, outcome.finite && std::isfinite(loss),
-          reducer_.exposed_seconds()};
+          gradients_->take_exposed_seconds() + values_.take_exposed_seconds() +
+              pipeline_.take_exposed_seconds()};
 }
+
+void TrainStep::join_tied_gradients() {
+  const ParameterGroup* tied = model_->tied_across_ranks();
+  if (tied == nullptr) return;
+  const std::vector<int>& ranks = parallelism_->schedule().rank_of_stage;
+  Communicator& pipeline = parallelism_->pipeline();
+  const int peer = pipeline.rank() == ranks.front() ? ranks.back() : ranks.front();
+  const TensorView mine = gradients_->shard(*tied);
+  const Tensor theirs(stream_->device(), mine.dtype, mine.shape);
+  pipeline.exchange(*stream_, {mine, peer, theirs, peer});
+  add(*stream_, mine, mine, theirs);
+}
+
+void TrainStep::reduce_sums() {
+  // Of ranks that hold the same losses or the same shards, one counts.
+  const MeshCoordinates& here = parallelism_->here();
+  if (here.tensor != 0) fill(*stream_, sum_at(loss_sum), 0.0);
+  if (here.replicate != 0) fill(*stream_, sum_at(squared_norm_sum), 0.0);
+  parallelism_->world().all_reduce(*stream_, sums_);
+}
+
+double TrainStep::evaluate(const EvaluationBatches& batches) {
+  fill(*stream_, sums_, 0.0);
+  // A few micro-batches at a time: what the stages give each other lives until the end of each.
+  const Index most = 2 * parallelism_->mesh().shape().pipeline;
+  for (Index first = 0; first < batches.count; first += most) {
+    const auto read = [&](Index i) { return batches.read(first + i); };
+    runner_.begin(inputs({batches.rows, read}, Mode::evaluate));
+    PipelineInterpreter forward(
+        parallelism_->forward_schedule(std::min(most, batches.count - first)),
+        parallelism_->pipeline());
+    forward.run(*stream_, runner_);
+  }
+  reduce_sums();
+  double sum = 0.0;
+  stream_->device().copy_to_host(*stream_, &sum, sum_at(loss_sum).data, sizeof sum);
+  stream_->synchronize();
+  return sum;
+}
+
+void TrainStep::wait_for_weights() { values_.wait(*stream_); }
 
 }  // namespace tokenwerk

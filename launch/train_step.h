@@ -1,19 +1,20 @@
 #pragma once
-/// One optimizer step of a data-parallel run: micro-batches, gradient sums, update.
+/// One optimizer step of a run: the pipeline's schedule, gradient sums, update.
 
 #include <functional>
 
-#include "core/nn/accumulating_sink.h"
 #include "core/optimizer/adamw_optimizer.h"
-#include "models/pass.h"
-#include "parallel/data/gradient_reducer.h"
+#include "launch/evaluation.h"
+#include "launch/parallelism.h"
+#include "models/stage_runner.h"
+#include "parallel/pipeline/interpreter.h"
 
 namespace tokenwerk {
 
 /// The micro-batches of one step on this rank.
 struct StepBatches {
-  Index count = 0;
-  std::function<MicroBatch(Index)> read;  ///< micro-batch i, valid until the next call
+  Index rows = 0;                         ///< tokens of each
+  std::function<MicroBatch(Index)> read;  ///< micro-batch i
   double scale = 1.0;  ///< 1 / targets of the global batch that count: makes the loss their mean
 };
 
@@ -22,30 +23,52 @@ struct StepResult {
   double loss = 0.0;  ///< mean over the global batch
   double gradient_norm = 0.0;
   bool finite = true;            ///< false: loss or gradient is not, and nothing was updated
-  double exposed_seconds = 0.0;  ///< compute held up by communication
+  double exposed_seconds = 0.0;  ///< compute held up by communication of the axes data and pipeline
 };
 
-/// Holds, beside the model: gradients and optimizer state. Gradients are summed over the data axis
-/// in buckets while the last micro-batch's backward still runs.
+/// Holds, beside the model: gradients and optimizer state, or this rank's shards of them.
 class TrainStep {
  public:
-  TrainStep(Stream& stream, Model& model, Communicator& data, const AdamW& options);
+  TrainStep(Stream& stream, Model& model, Parallelism& parallelism, const AdamW& options);
 
   [[nodiscard]] StepResult run(const StepSettings& settings, const StepBatches& batches);
+  /// Sum of the losses of all targets over all ranks, without any training.
+  [[nodiscard]] double evaluate(const EvaluationBatches& batches);
+  /// All weights that this rank keeps whole are up to date.
+  void wait_for_weights();
   [[nodiscard]] AdamWOptimizer& optimizer() { return optimizer_; }
 
  private:
-  [[nodiscard]] std::vector<ElementRange> units() const;
-  [[nodiscard]] ElementRange range_of(const ParameterGroup& group) const;
+  /// Passes what the stages tell on to whoever holds weights and gradients.
+  class Observer final : public WeightObserver {
+   public:
+    explicit Observer(TrainStep& step) : step_(&step) {}
+    void before(Index unit, Direction direction) override;
+    void after(Index unit, Direction direction) override;
+    void gradients_added(Index unit) override;
+
+   private:
+    TrainStep* step_;
+  };
+  enum Sum : int { loss_sum, squared_norm_sum, sums };
+
+  [[nodiscard]] TensorView sum_at(Sum which) const;
+  [[nodiscard]] StageInputs inputs(const StepBatches& batches, Mode mode) const;
+  /// Adds the two gradients of a tied table that lies on two pipeline ranks.
+  void join_tied_gradients();
+  /// Sums over all ranks what each counts of loss and squared norm.
+  void reduce_sums();
 
   Stream* stream_;
   Model* model_;
-  Communicator* data_;
-  Tensor gradients_;
-  Tensor loss_sum_;  ///< (1), f64
-  AccumulatingSink sink_;
+  Parallelism* parallelism_;
+  std::unique_ptr<GradientSync> gradients_;
+  ShardedValues values_;
   AdamWOptimizer optimizer_;
-  GradientReducer reducer_;
+  Tensor sums_;  ///< f64, by Sum
+  Observer observer_;
+  StageRunner runner_;
+  PipelineInterpreter pipeline_;
 };
 
 }  // namespace tokenwerk

@@ -34,11 +34,11 @@ double seconds_since(Clock::time_point start) {
 
 /// FLOP/s of the matrix products of all ranks together. On a device of its own, so that the run's
 /// memory peak is the run's.
-double matrix_peak(Communicator& data, DType dtype) {
+double matrix_peak(Communicator& ranks, DType dtype) {
   const auto device = make_device(DeviceKind::cpu);
   const auto stream = device->make_stream();
-  data.barrier();  // all at once: ranks that share a processor or its clock slow each other down
-  return all_reduce(data, measured_matrix_peak(*device, *stream, dtype));
+  ranks.barrier();  // all at once: ranks that share a processor or its clock slow each other down
+  return all_reduce(ranks, measured_matrix_peak(*device, *stream, dtype));
 }
 
 LearningRate learning_rate(const TrainingSection& t) {
@@ -55,13 +55,13 @@ LearningRate learning_rate(const TrainingSection& t) {
 }
 
 /// Opens a token file and checks its tokens, the ranks dividing them among themselves.
-TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe, Communicator& data) {
+TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe, Communicator& ranks) {
   const Index vocabulary = recipe.model.vocabulary.value();
   std::optional<TokenDataset> dataset;
-  agree(data, [&] {
+  agree(ranks, [&] {
     dataset.emplace(prefix, recipe.data.sequence_length, vocabulary);
     const SampleRange part =
-        part_of({0, dataset->tokens().token_count()}, data.rank(), data.size());
+        part_of({0, dataset->tokens().token_count()}, ranks.rank(), ranks.size());
     dataset->check_tokens({part.first, part.last});
   });
   return std::move(*dataset);
@@ -88,8 +88,8 @@ class TrainingRun {
   Recipe recipe_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Stream> stream_;
-  Mesh mesh_;
-  std::unique_ptr<Communicator> data_;
+  Parallelism parallelism_;
+  Communicator& world_;
   TokenDataset train_data_;
   std::optional<TokenDataset> validation_data_;
   SampleOrder order_;
@@ -110,42 +110,42 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
       recipe_(completed_together(environment, recipe)),
       device_(make_device(DeviceKind::cpu)),
       stream_(device_->make_stream()),
-      mesh_({.replicate = environment.size()}, environment.size()),
-      data_(environment.make_communicator(*device_, mesh_, Axis::data)),
-      train_data_(open_dataset(recipe_.data.train, recipe_, *data_)),
+      parallelism_(environment, *device_, recipe_, model_config(recipe_, 0)),
+      world_(parallelism_.world()),
+      train_data_(open_dataset(recipe_.data.train, recipe_, world_)),
       order_(train_data_.sample_count(), static_cast<std::uint64_t>(recipe_.training.seed)),
       reader_(*device_, train_data_, recipe_.training.micro_batch),
       model_(*device_, model_config(recipe_, 0),
-             recipe_.training.precision == "bf16" ? DType::bf16 : DType::f32),
-      step_(*stream_, model_, *data_,
+             recipe_.training.precision == "bf16" ? DType::bf16 : DType::f32, parallelism_.part()),
+      step_(*stream_, model_, parallelism_,
             {.beta1 = recipe_.training.beta1,
              .beta2 = recipe_.training.beta2,
              .epsilon = recipe_.training.epsilon,
              .weight_decay = recipe_.training.weight_decay}),
       learning_rate_(learning_rate(recipe_.training)) {
   if (recipe_.data.validation)
-    validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, *data_));
+    validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, world_));
   state_.seed = recipe_.training.seed;
   state_.precision = recipe_.training.precision;
-  state_.data = data_identity(*data_, recipe_.data.train);
+  state_.data = data_identity(world_, recipe_.data.train);
   state_.recipe = to_toml(recipe_);
   state_.model = model_.config();
 }
 
 void TrainingRun::start() {
   const bool first = environment_.rank() == 0;
-  agree(*data_, [&] {
+  agree(world_, [&] {
     if (first) directories_.emplace(recipe_);
   });
   const std::filesystem::path folder = recipe_.log.directory;
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
-  agree(*data_, [&] { restore_or_initialise(); });
-  agree(*data_, [&] {
+  agree(world_, [&] { restore_or_initialise(); });
+  agree(world_, [&] {
     if (first) record_run(recipe_);
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
-  matrix_peak_ = matrix_peak(*data_, model_.dtype());
+  matrix_peak_ = matrix_peak(world_, model_.dtype());
 }
 
 /// From a checkpoint, from the weights of one, or from the seed.
@@ -154,7 +154,7 @@ void TrainingRun::restore_or_initialise() {
   std::optional<TrainingState> loaded;
   if (resume != "never") {
     const std::string path = resume == "latest" ? recipe_.checkpoint.directory.value() : resume;
-    loaded = load_training(*data_, *stream_, path, state_, model_, step_.optimizer());
+    loaded = load_training(world_, *stream_, path, state_, model_, step_.optimizer());
     TW_CHECK_AS(CheckpointError, loaded || resume == "latest", path,
                 ": no complete checkpoint there");
   }
@@ -173,7 +173,7 @@ void TrainingRun::restore_or_initialise() {
     }
     model_.parameters().initialise(*stream_, static_cast<std::uint64_t>(state_.seed));
     if (recipe_.model.initial) {
-      load_weights(*data_, *recipe_.model.initial, model_);
+      load_weights(world_, *recipe_.model.initial, model_);
       log_info("starts from the weights of {}", *recipe_.model.initial);
     }
     step_.optimizer().take_master(*stream_);
@@ -195,8 +195,9 @@ void TrainingRun::announce() const {
 
 StepBatches TrainingRun::batches(std::vector<Index>& samples) {
   const TrainingSection& t = recipe_.training;
+  const Communicator& data = parallelism_.data();
   const SampleRange mine =
-      part_of({state_.samples, state_.samples + t.global_batch}, data_->rank(), data_->size());
+      part_of({state_.samples, state_.samples + t.global_batch}, data.rank(), data.size());
   const auto read = [this, mine, &samples](Index i) {
     const Index first = mine.first + i * recipe_.training.micro_batch;
     const Index last = std::min(first + recipe_.training.micro_batch, mine.last);
@@ -205,8 +206,7 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
     return reader_.read(*stream_, samples, first);
   };
   const Index targets = t.global_batch * model_.config().sequence_length;
-  return {(mine.count() + t.micro_batch - 1) / t.micro_batch, read,
-          1.0 / static_cast<double>(targets)};
+  return {reader_.rows(), read, 1.0 / static_cast<double>(targets)};
 }
 
 StepMetrics TrainingRun::metrics(const StepResult& result, double seconds, double rate) {
@@ -224,7 +224,7 @@ StepMetrics TrainingRun::metrics(const StepResult& result, double seconds, doubl
   out.tokens_per_second = speed;
   out.mfu = flops_per_token(model_.config()) * speed / matrix_peak_;
   out.memory_peak_bytes =
-      all_reduce(*data_, static_cast<Index>(device_->memory().peak), Reduction::max);
+      all_reduce(world_, static_cast<Index>(device_->memory().peak), Reduction::max);
   out.comm_exposed_fraction = result.exposed_seconds / seconds;
   out.data_wait_fraction = reader_.take_seconds() / seconds;
   out.eta_seconds = static_cast<double>(last - state_.step) * step_seconds_;
@@ -252,14 +252,18 @@ void TrainingRun::step() {
 
 void TrainingRun::validate_now() {
   const TrainingSection& t = recipe_.training;
-  const Evaluation result = evaluate(*stream_, model_, *validation_data_, *data_, t.micro_batch,
-                                     t.validate_batches * t.global_batch);
+  const Evaluation result =
+      evaluate(*stream_, *validation_data_, parallelism_.data(), t.micro_batch,
+               t.validate_batches * t.global_batch,
+               [this](const EvaluationBatches& batches) { return step_.evaluate(batches); });
   log_->validation({state_.step, result.loss});
 }
 
 void TrainingRun::save() {
   const std::filesystem::path directory = recipe_.checkpoint.directory.value();
-  save_training(*data_, directory, state_, model_, step_.optimizer());
+  step_.wait_for_weights();
+  save_training(world_, *parallelism_.data_axes().replicate, directory, state_, model_,
+                step_.optimizer());
   saved_step_ = state_.step;
   if (environment_.rank() != 0) return;
   prune_checkpoints(directory, {recipe_.checkpoint.keep, recipe_.checkpoint.keep_every});
@@ -275,7 +279,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   bool stopped = false;
   while (state_.step < last && !stopped) {
     step();
-    stopped = all_reduce(*data_, Index{stop.received()}, Reduction::max) != 0;
+    stopped = all_reduce(world_, Index{stop.received()}, Reduction::max) != 0;
     if (validation_data_ && (due(t.validate_every.value_or(0)) || state_.step == t.steps))
       validate_now();
     if (due(recipe_.checkpoint.every)) save();

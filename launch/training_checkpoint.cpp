@@ -13,27 +13,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// One of the flat arrays that a checkpoint holds, and the group it stands in there.
-struct FlatArray {
+/// The optimizer's flat arrays of shards, and the group each stands in there.
+struct StateArray {
   std::string prefix;
   TensorView flat;
 };
 
-std::vector<FlatArray> flat_arrays(const Model& model, const AdamWOptimizer& optimizer) {
-  std::vector<FlatArray> arrays{{"model/", model.parameters().values()},
-                                {"optimizer/m/", optimizer.m()},
-                                {"optimizer/v/", optimizer.v()}};
+std::vector<StateArray> state_arrays(const AdamWOptimizer& optimizer) {
+  std::vector<StateArray> arrays{{"optimizer/m/", optimizer.m()}, {"optimizer/v/", optimizer.v()}};
   if (optimizer.master()) arrays.push_back({"optimizer/master/", optimizer.master()});
   return arrays;
-}
-
-/// Calls visit with every parameter of the model and its window on the flat array.
-template <typename Visit>
-void for_each_window(const Model& model, TensorView flat, const Visit& visit) {
-  for (const ParameterGroup* group : model.parameters().groups()) {
-    for (const Parameter& part : group->parts)
-      visit(part, ParameterStore::window(flat, *group, part));
-  }
 }
 
 /// Rows of a dense array's outermost dim.
@@ -46,43 +35,57 @@ TensorView outer_slice(TensorView view, Rows rows) {
   return view;
 }
 
-Box box_of_rows(const Shape& shape, Rows rows) {
-  Box box = Box::whole(shape);
-  box.offset[0] = rows.first;
-  box.extent[0] = rows.count();
-  return box;
-}
-
-/// What this rank writes: the ranks divide the elements evenly in canonical order, and a row goes
-/// to the rank whose share its first element falls into.
-std::vector<ArrayPart> parts_of_rank(const Model& model, const AdamWOptimizer& optimizer,
-                                     Index rank, Index size) {
-  const Index total = model.parameters().parameter_count();
-  const Index first = total * rank / size, last = total * (rank + 1) / size;
+/// What this rank writes of the pieces it counts: the ranks that hold the same ones divide their
+/// elements evenly in canonical order, and a row goes to the rank whose share its first element
+/// falls into.
+std::vector<ArrayPart> parts_of_rank(const Communicator& copies, const ParameterStore& store,
+                                     const AdamWOptimizer& optimizer) {
+  Index total = 0;
+  for (const ParameterPiece& piece : store.pieces())
+    if (piece.counted) total += piece.box.extent.count();
+  const Index first = total * copies.rank() / copies.size();
+  const Index last = total * (copies.rank() + 1) / copies.size();
   std::vector<ArrayPart> parts;
-  for (const FlatArray& array : flat_arrays(model, optimizer)) {
-    Index position = 0;  // elements before this parameter
-    for_each_window(model, array.flat, [&](const Parameter& parameter, TensorView window) {
-      const Index rows = window.shape[0], inner = window.count() / rows;
-      const auto row_from = [&](Index element) {
-        return std::clamp<Index>((element - position + inner - 1) / inner, 0, rows);
-      };
-      const Rows mine{row_from(first), row_from(last)};
-      if (mine.count() > 0) {
-        parts.push_back({array.prefix + parameter.name, parameter.global_shape,
-                         box_of_rows(parameter.global_shape, mine), outer_slice(window, mine)});
-      }
-      position += window.count();
-    });
+  Index position = 0;  // elements before this piece
+  for (const ParameterPiece& piece : store.pieces()) {
+    if (!piece.counted) continue;
+    const Index rows = piece.box.extent[0], inner = piece.box.extent.count() / rows;
+    const auto row_from = [&](Index element) {
+      return std::clamp<Index>((element - position + inner - 1) / inner, 0, rows);
+    };
+    const Rows mine{row_from(first), row_from(last)};
+    position += rows * inner;
+    if (mine.count() == 0) continue;
+    Box box = piece.box;
+    box.offset[0] += mine.first;
+    box.extent[0] = mine.count();
+    const auto add = [&](const std::string& prefix, TensorView view) {
+      parts.push_back(
+          {prefix + piece.part->name, piece.part->global_shape, box, outer_slice(view, mine)});
+    };
+    add("model/", store.values_of(piece));
+    for (const StateArray& array : state_arrays(optimizer))
+      add(array.prefix, ParameterStore::window(array.flat, piece));
   }
   return parts;
 }
 
-void add_targets(std::vector<ArrayTarget>& targets, const Model& model, const FlatArray& array) {
-  for_each_window(model, array.flat, [&](const Parameter& parameter, TensorView window) {
-    targets.push_back(
-        {array.prefix + parameter.name, parameter.global_shape, parameter.box, window});
-  });
+/// Where the values go that this rank keeps.
+std::vector<ArrayTarget> value_targets(const ParameterStore& store) {
+  std::vector<ArrayTarget> targets;
+  const auto add = [&](const Parameter& part, const Box& box, TensorView view) {
+    targets.push_back({"model/" + part.name, part.global_shape, box, view});
+  };
+  if (store.residence() == Residence::shard) {
+    for (const ParameterPiece& piece : store.pieces())
+      add(*piece.part, piece.box, store.values_of(piece));
+    return targets;
+  }
+  for (const ParameterGroup* group : store.groups()) {
+    for (const Parameter& part : group->parts)
+      if (part.box.extent.count() > 0) add(part, part.box, part.value);
+  }
+  return targets;
 }
 
 Json to_json(const ModelConfig& c) {
@@ -230,42 +233,44 @@ TrainingState read_training_state(const std::filesystem::path& path) {
   return training_state({summary.folder, summary.step, summary.state_json});
 }
 
-void save_training(Communicator& data, const std::filesystem::path& directory,
-                   const TrainingState& state, const Model& model,
-                   const AdamWOptimizer& optimizer) {
-  save_checkpoint(data, directory, state.step,
-                  parts_of_rank(model, optimizer, data.rank(), data.size()), to_json(state));
+void save_training(Communicator& ranks, const Communicator& copies,
+                   const std::filesystem::path& directory, const TrainingState& state,
+                   const Model& model, const AdamWOptimizer& optimizer) {
+  save_checkpoint(ranks, directory, state.step,
+                  parts_of_rank(copies, model.parameters(), optimizer), to_json(state));
 }
 
-std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
+std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            const std::filesystem::path& path,
                                            const TrainingState& run, Model& model,
                                            AdamWOptimizer& optimizer) {
   // One rank looks, and names what it passes over; the others are told.
   std::string latest;
-  agree(data, [&] {
-    if (data.rank() == 0) latest = latest_checkpoint(path).value_or("").string();
+  agree(ranks, [&] {
+    if (ranks.rank() == 0) latest = latest_checkpoint(path).value_or("").string();
   });
-  latest = broadcast_string(data, latest);
+  latest = broadcast_string(ranks, latest);
   if (latest.empty()) return std::nullopt;
-  agree(data, [&] { check_same_run(read_training_state(latest), run, latest); });
-  std::vector<ArrayTarget> targets;
-  for (const FlatArray& array : flat_arrays(model, optimizer)) add_targets(targets, model, array);
-  const auto loaded = resume_checkpoint(data, path, targets);
+  agree(ranks, [&] { check_same_run(read_training_state(latest), run, latest); });
+  std::vector<ArrayTarget> targets = value_targets(model.parameters());
+  for (const StateArray& array : state_arrays(optimizer)) {
+    for (const ParameterPiece& piece : model.parameters().pieces())
+      targets.push_back({array.prefix + piece.part->name, piece.part->global_shape, piece.box,
+                         ParameterStore::window(array.flat, piece)});
+  }
+  const auto loaded = resume_checkpoint(ranks, path, targets);
   stream.synchronize();
   if (!loaded) return std::nullopt;
   return training_state(*loaded);
 }
 
-void load_weights(Communicator& data, const std::filesystem::path& path, Model& model) {
+void load_weights(Communicator& ranks, const std::filesystem::path& path, Model& model) {
   std::filesystem::path folder;
-  agree(data, [&] {
+  agree(ranks, [&] {
     folder = folder_of(path);
     check_same_weights(read_training_state(folder).model, model.config(), folder);
   });
-  std::vector<ArrayTarget> targets;
-  add_targets(targets, model, {"model/", model.parameters().values()});
-  (void)load_checkpoint(data, folder, targets);
+  (void)load_checkpoint(ranks, folder, value_targets(model.parameters()));
 }
 
 }  // namespace tokenwerk

@@ -41,22 +41,23 @@ struct TrainingState {
 /// arrays.
 [[nodiscard]] TrainingState read_training_state(const std::filesystem::path& path);
 
-/// Collective over `data`: writes weights and optimizer state, the rows divided evenly among the
-/// ranks.
-void save_training(Communicator& data, const std::filesystem::path& directory,
-                   const TrainingState& state, const Model& model, const AdamWOptimizer& optimizer);
+/// Collective over all ranks: writes weights and optimizer state. `copies` are the ranks that hold
+/// the same shards: they divide the rows evenly.
+void save_training(Communicator& ranks, const Communicator& copies,
+                   const std::filesystem::path& directory, const TrainingState& state,
+                   const Model& model, const AdamWOptimizer& optimizer);
 
 /// Collective: restores weights and optimizer state from `path` (a folder), or from the newest
 /// sound checkpoint below it. Nothing when the directory holds no checkpoint. Throws
 /// CheckpointError that lists what differs when it is not of the model, precision, seed and
 /// data of `run`.
-[[nodiscard]] std::optional<TrainingState> load_training(Communicator& data, Stream& stream,
+[[nodiscard]] std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                                          const std::filesystem::path& path,
                                                          const TrainingState& run, Model& model,
                                                          AdamWOptimizer& optimizer);
 
 /// Collective: the weights alone, for a fresh run, for generating and evaluating; converts between
 /// precisions. Throws CheckpointError that lists what differs when the models do not fit.
-void load_weights(Communicator& data, const std::filesystem::path& path, Model& model);
+void load_weights(Communicator& ranks, const std::filesystem::path& path, Model& model);
 
 }  // namespace tokenwerk

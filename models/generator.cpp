@@ -22,6 +22,7 @@ std::span<const float> Generator::advance(std::span<const std::int32_t> tokens) 
   Tensor features(device, model_->dtype(), Shape{rows, model_->config().width});
   Run run{.stream = *stream_,
           .mode = Mode::evaluate,
+          .rows = rows,
           .rows_per_sequence = rows,
           .token_offset = length_,
           .cache = &cache_};
@@ -29,9 +30,9 @@ std::span<const float> Generator::advance(std::span<const std::int32_t> tokens) 
   length_ += rows;
 
   const LossHead& head = model_->head();
-  Tensor logits(device, DType::f32, Shape{1, head.padded_vocabulary()});
+  Tensor logits(device, DType::f32, Shape{1, head.columns()});
   head.logits(run, logits, features.view().slice_rows({rows - 1, rows}));
-  logits_.resize(static_cast<std::size_t>(head.vocabulary()));
+  logits_.resize(static_cast<std::size_t>(model_->config().vocabulary));
   device.copy_to_host(*stream_, logits_.data(), logits.view().data, logits_.size() * sizeof(float));
   stream_->synchronize();
   return logits_;

@@ -71,7 +71,7 @@ tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
            parallel/pipeline/*_test.cpp)
 tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES tokenwerk::parallel
   PATTERNS parallel/comm/communicator_test.cpp parallel/comm/control_test.cpp parallel/comm/engine_test.cpp
-           parallel/data/*_test.cpp parallel/checkpoint/checkpoint_sample.cpp)
+           parallel/data/*_test.cpp parallel/tensor/*_test.cpp parallel/checkpoint/checkpoint_sample.cpp)
 tokenwerk_mpi_test(comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=on)
 tokenwerk_mpi_test(no_comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=off)
 tokenwerk_mpi_test(abort 3 COMMAND parallel_tests --gtest_also_run_disabled_tests --gtest_filter=*AbortEndsEveryRank EXIT 5)

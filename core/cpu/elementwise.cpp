@@ -25,6 +25,18 @@ class CpuElementwiseOps final : public ElementwiseOps {
              });
   }
 
+  void do_add_row(Stream& stream, TensorView y, ConstTensorView row) override {
+    Tensor wide;  // the row in y's type
+    if (row.dtype != y.dtype) {
+      wide = Tensor(stream.device(), y.dtype, Shape{row.count()});
+      do_convert(stream, wide, row);
+      row = wide;
+    }
+    for_runs(false, y.rows(), y.columns(), [&](Index r, Index c, Index n) {
+      elementwise_kernels().add(y.dtype, at(y, r, c), at(y, r, c), at(row, 0, c), n);
+    });
+  }
+
   void do_convert(Stream&, TensorView y, ConstTensorView x) override {
     for_runs(y.dense() && x.dense(), y.rows(), y.columns(), [&](Index r, Index c, Index n) {
       if (x.dtype == y.dtype) {

@@ -50,7 +50,8 @@ class CpuEmbeddingOps final : public EmbeddingOps {
                                      Positions positions) override {
     parallel_rows(y.rows(), y.columns(), [&](Index first, Index last) {
       for (Index r = first; r < last; ++r) {
-        const Index position = positions.token_offset + r % positions.rows_per_sequence;
+        const Index position =
+            positions.token_offset + (positions.first_row + r) % positions.rows_per_sequence;
         elementwise_kernels().add(y.dtype, at(y, r, 0), at(y, r, 0), at(table, position, 0),
                                   y.columns());
       }
@@ -62,9 +63,11 @@ class CpuEmbeddingOps final : public EmbeddingOps {
                                       Positions positions, Write write) override {
     if (write == Write::overwrite) clear(dtable);
     const Index length = positions.rows_per_sequence;
-    parallel_rows(length, dy.rows() / length * dy.columns(), [&](Index first, Index last) {
+    const Index before = positions.first_row % length;
+    const Index sequences = (dy.rows() + length - 1) / length;
+    parallel_rows(length, sequences * dy.columns(), [&](Index first, Index last) {
       for (Index t = first; t < last; ++t) {
-        for (Index r = t; r < dy.rows(); r += length) {
+        for (Index r = (t - before + length) % length; r < dy.rows(); r += length) {
           embedding_kernels().accumulate(dy.dtype, at(dtable, positions.token_offset + t, 0),
                                          at(dy, r, 0), dy.columns());
         }

@@ -8,33 +8,36 @@
 
 namespace tokenwerk {
 
-SelfAttention::SelfAttention(const SelfAttentionOptions& o)
-    : options_(o),
-      head_size_(o.width / o.heads),
-      qkv_({.parts = {{o.name + ".q", o.heads * head_size_},
-                      {o.name + ".k", o.kv_heads * head_size_},
-                      {o.name + ".v", o.kv_heads * head_size_}},
-            .inputs = o.width,
-            .bias = o.bias,
-            .deviation = o.deviation,
-            .dtype = o.dtype}),
-      output_({.parts = {{o.name + ".output", o.width}},
-               .inputs = o.heads * head_size_,
-               .bias = o.bias,
-               .deviation = o.output_deviation,
-               .dtype = o.dtype}) {}
+SelfAttention::SelfAttention(const SelfAttentionOptions& o, const LayerFactory& layers)
+    : rope_theta_(o.rope_theta), block_(o.block), head_size_(o.width / o.heads) {
+  const Share heads = layers.share(o.heads), kv_heads = layers.share(o.kv_heads);
+  heads_ = heads.count;
+  kv_heads_ = kv_heads.count;
+  const Share q = heads.times(head_size_), kv = kv_heads.times(head_size_);
+  qkv_ =
+      layers.column_linear({.parts = {{o.name + ".q", q}, {o.name + ".k", kv}, {o.name + ".v", kv}},
+                            .inputs = Share::all(o.width),
+                            .bias = o.bias,
+                            .deviation = o.deviation,
+                            .dtype = o.dtype});
+  output_ = layers.row_linear({.parts = {{o.name + ".output", Share::all(o.width)}},
+                               .inputs = q,
+                               .bias = o.bias,
+                               .deviation = o.output_deviation,
+                               .dtype = o.dtype});
+}
 
 template <typename View>
 SelfAttention::QKV<View> SelfAttention::split(const View& qkv) const {
-  const Index q = options_.heads * head_size_, kv = options_.kv_heads * head_size_;
+  const Index q = heads_ * head_size_, kv = kv_heads_ * head_size_;
   return {qkv.slice_columns(0, q), qkv.slice_columns(q, kv), qkv.slice_columns(q + kv, kv)};
 }
 
 AttentionShape SelfAttention::shape(const Run& run, Index rows) const {
   const Index length = run.rows_per_sequence;
   return {.batch = rows / length,
-          .heads = options_.heads,
-          .kv_heads = options_.kv_heads,
+          .heads = heads_,
+          .kv_heads = kv_heads_,
           .head_size = head_size_,
           .query_length = length,
           .key_length = length,
@@ -49,13 +52,13 @@ void SelfAttention::turn(Run& run, TensorView x,
        {.head_size = head_size_,
         .rows_per_sequence = run.rows_per_sequence,
         .token_offset = run.token_offset,
-        .theta = *options_.rope_theta});
+        .theta = *rope_theta_});
 }
 
 void SelfAttention::attend_cached(Run& run, TensorView heads, TensorView stats,
                                   ConstTensorView qkv) const {
   const auto [q, k, v] = split(qkv);
-  KvCache::Block& cache = run.cache->block(options_.block);
+  KvCache::Block& cache = run.cache->block(block_);
   AttentionShape s = shape(run, qkv.rows());
   s.key_rows = run.cache->capacity();
   s.query_offset = run.token_offset;
@@ -71,14 +74,16 @@ void SelfAttention::attend_cached(Run& run, TensorView heads, TensorView stats,
 
 void SelfAttention::forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) {
   Device& device = *x.device;
-  const Index rows = x.rows();
-  const TensorView qkv = saved.make(kept_qkv, device, x.dtype, Shape{rows, qkv_.outputs()});
-  qkv_.forward(run, qkv, x, saved.child(qkv_child));
-  if (options_.rope_theta) {
+  const Index rows = run.rows;
+  const Index columns = (heads_ + 2 * kv_heads_) * head_size_;
+  const TensorView qkv = saved.make(kept_qkv, device, x.dtype, Shape{rows, columns});
+  qkv_->forward(run, qkv, x, saved.child(qkv_child));
+  if (rope_theta_) {
     turn(run, split(qkv).q, rope_forward);
     turn(run, split(qkv).k, rope_forward);
   }
-  const TensorView heads = saved.make(kept_heads, device, x.dtype, Shape{rows, output_.inputs()});
+  const TensorView heads =
+      saved.make(kept_heads, device, x.dtype, Shape{rows, heads_ * head_size_});
   const AttentionShape s = shape(run, rows);
   const TensorView stats = saved.make(kept_stats, device, accumulation_type(x.dtype),
                                       Shape{s.batch, s.heads, s.query_length});
@@ -89,41 +94,43 @@ void SelfAttention::forward(Run& run, TensorView y, ConstTensorView x, Saved& sa
     attention_forward(run.stream, heads, stats, q, k, v, s);
   }
   if (run.mode == Mode::evaluate) saved.release(kept_qkv);
-  output_.forward(run, y, heads, saved.child(output_child));
+  output_->forward(run, y, heads, saved.child(output_child));
   if (run.mode == Mode::evaluate) saved.clear();
 }
 
 void SelfAttention::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                                   Saved& saved) {
+                                   Saved& saved, GradientSink* sink) {
   Device& device = *x.device;
   const ConstTensorView heads = saved.get(kept_heads), qkv = saved.get(kept_qkv);
   const TensorView dqkv = saved.make(kept_dqkv, device, x.dtype, qkv.shape);
   {
     Tensor dheads(device, x.dtype, heads.shape);
-    output_.backward_input(run, dheads, dy, heads, saved.child(output_child));
+    output_->backward_input(run, dheads, dy, heads, saved.child(output_child), sink);
     const auto [q, k, v] = split(qkv);
     const auto [dq, dk, dv] = split(dqkv);
     attention_backward(run.stream, dq, dk, dv, dheads, q, k, v, heads, saved.get(kept_stats),
-                       shape(run, x.rows()));
-    if (options_.rope_theta) {
+                       shape(run, run.rows));
+    if (rope_theta_) {
       turn(run, dq, rope_backward);
       turn(run, dk, rope_backward);
     }
   }
   saved.release(kept_stats);
   saved.release(kept_qkv);
-  qkv_.backward_input(run, dx, dqkv, x, saved.child(qkv_child));
+  if (sink != nullptr) saved.release(kept_heads);
+  qkv_->backward_input(run, dx, dqkv, x, saved.child(qkv_child), sink);
+  if (sink != nullptr) saved.clear();
 }
 
 void SelfAttention::backward_weight(Run& run, Saved& saved, GradientSink& sink) {
-  output_.backward_weight(run, saved.child(output_child), sink);
-  qkv_.backward_weight(run, saved.child(qkv_child), sink);
+  output_->backward_weight(run, saved.child(output_child), sink);
+  qkv_->backward_weight(run, saved.child(qkv_child), sink);
   saved.clear();
 }
 
 void SelfAttention::for_each_group(const std::function<void(ParameterGroup&)>& visit) {
-  qkv_.for_each_group(visit);
-  output_.for_each_group(visit);
+  qkv_->for_each_group(visit);
+  output_->for_each_group(visit);
 }
 
 }  // namespace tokenwerk

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "core/nn/linear.h"
+#include "core/nn/layer_factory.h"
 #include "core/ops/attention.h"
 
 namespace tokenwerk {
@@ -22,15 +22,16 @@ struct SelfAttentionOptions {
   DType dtype = DType::f32;
 };
 
-/// y(N,C) = attention(x wq^T, x wk^T, x wv^T) wo^T, with q, k and v from one product.
-/// Saved between the passes: q, k, v, the heads' output and one log-sum-exp a row and head.
+/// y(N,C) = attention(x wq^T, x wk^T, x wv^T) wo^T, with q, k and v from one product. The factory
+/// says which heads are computed here. Saved between the passes: q, k, v, the heads' output and one
+/// log-sum-exp a row and head.
 class SelfAttention final : public Layer {
  public:
-  explicit SelfAttention(const SelfAttentionOptions& options);
+  explicit SelfAttention(const SelfAttentionOptions& options, const LayerFactory& layers = {});
 
   void forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) override;
-  void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                      Saved& saved) override;
+  void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x, Saved& saved,
+                      GradientSink* sink) override;
   void backward_weight(Run& run, Saved& saved, GradientSink& sink) override;
   void for_each_group(const std::function<void(ParameterGroup&)>& visit) override;
 
@@ -48,10 +49,13 @@ class SelfAttention final : public Layer {
   /// Appends this run's keys and values to the cache and attends to all that it holds.
   void attend_cached(Run& run, TensorView heads, TensorView stats, ConstTensorView qkv) const;
 
-  SelfAttentionOptions options_;
+  std::optional<double> rope_theta_;
+  Index block_;
   Index head_size_;
-  Linear qkv_;
-  Linear output_;
+  Index heads_;     ///< here
+  Index kv_heads_;  ///< here
+  std::unique_ptr<Layer> qkv_;
+  std::unique_ptr<Layer> output_;
 };
 
 }  // namespace tokenwerk

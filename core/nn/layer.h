@@ -13,10 +13,12 @@ class KvCache;
 enum class Mode { train, evaluate };
 
 /// Where a call runs and which part of the global batch it sees: its rows are whole sequences of
-/// rows_per_sequence tokens each (or a stretch of each one from token_offset on).
+/// rows_per_sequence tokens each (or a stretch of each one from token_offset on). Under sequence
+/// parallelism x and y of a layer are this rank's slice of them.
 struct Run {
   Stream& stream;
   Mode mode = Mode::train;
+  Index rows = 0;  ///< of the micro-batch, on all tensor ranks together
   Index rows_per_sequence = 0;
   Index first_sequence = 0;  ///< global index of the first one
   Index token_offset = 0;    ///< position of a sequence's first row
@@ -33,11 +35,12 @@ class Layer {
   virtual ~Layer() = default;
   /// y = f(x; w). In Mode::evaluate nothing is kept.
   virtual void forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) = 0;
-  /// dx = dy * df/dx, overwriting dx.
+  /// dx = dy * df/dx, overwriting dx. With a sink, also what backward_weight does, each weight
+  /// gradient as soon as its operands are there: saved is empty afterwards.
   virtual void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                              Saved& saved) = 0;
-  /// Gives the sink dy * df/dw. Apart from backward_input, so that a schedule may delay it; once
-  /// for each backward_input.
+                              Saved& saved, GradientSink* sink) = 0;
+  /// Gives the sink dy * df/dw: apart from backward_input, so that a schedule may delay it. Once
+  /// for each backward_input without a sink.
   virtual void backward_weight(Run& run, Saved& saved, GradientSink& sink) = 0;
   /// Calls visit on each group of parameters, in the canonical order of the model.
   virtual void for_each_group(const std::function<void(ParameterGroup&)>& visit) = 0;

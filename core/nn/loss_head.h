@@ -9,33 +9,77 @@ namespace tokenwerk {
 
 class LossHead {
  public:
-  /// The weight (V + padding, C) lives elsewhere: an Output's, or the token table where they are
-  /// tied.
-  LossHead(const ParameterGroup& weight, Index vocabulary)
-      : weight_(&weight), vocabulary_(vocabulary) {}
+  LossHead() = default;
+  LossHead(const LossHead&) = delete;
+  LossHead& operator=(const LossHead&) = delete;
+  virtual ~LossHead() = default;
 
   /// loss(N) and lse(N), in accumulation_type, from x(N,C) and i32 targets(N); masked targets give
   /// 0.
-  void forward(Run& run, TensorView loss, TensorView lse, ConstTensorView x,
-               ConstTensorView targets) const;
+  virtual void forward(Run& run, TensorView loss, TensorView lse, ConstTensorView x,
+                       ConstTensorView targets) const = 0;
   /// dx(N,C) and the weight's gradient of scale * sum of the losses.
-  void backward(Run& run, TensorView dx, GradientSink& sink, ConstTensorView x,
-                ConstTensorView targets, ConstTensorView lse, double scale) const;
-  /// logits(N, V + padding), in accumulation_type: for generating, a few rows at a time.
-  void logits(Run& run, TensorView logits, ConstTensorView x) const;
+  virtual void backward(Run& run, TensorView dx, GradientSink& sink, ConstTensorView x,
+                        ConstTensorView targets, ConstTensorView lse, double scale) const = 0;
+  /// logits(N, V here), in accumulation_type: for generating, a few rows at a time.
+  virtual void logits(Run& run, TensorView logits, ConstTensorView x) const = 0;
+  /// Columns of those logits: V and padding.
+  [[nodiscard]] virtual Index columns() const = 0;
+};
+
+/// Logits of the rows of a table, a block of the batch's rows at a time: what the heads share.
+class LogitBlocks {
+ public:
+  /// The weight (rows of V padded, C) lives elsewhere: an output projection's, or the token table's
+  /// where they are tied. Its rows begin at this token.
+  LogitBlocks(const ParameterGroup& weight, Index vocabulary, Index first_token)
+      : weight_(&weight), vocabulary_(vocabulary), first_token_(first_token) {}
 
   [[nodiscard]] Index vocabulary() const { return vocabulary_; }
-  [[nodiscard]] Index padded_vocabulary() const { return weight_->value.rows(); }
+  [[nodiscard]] Index first_token() const { return first_token_; }
+  [[nodiscard]] Index columns() const { return weight_->value.rows(); }
+
+  void logits(Run& run, TensorView logits, ConstTensorView x) const;
+  using Body = std::function<void(Rows rows, TensorView logits)>;
+  /// Calls body with the logits of each block of x's rows, in order.
+  void for_each(Run& run, ConstTensorView x, const Body& body) const;
+  /// dx(N,C), in x's type or accumulation_type, and the weight's gradient.
+  void backward(Run& run, TensorView dx, GradientSink& sink, ConstTensorView x,
+                ConstTensorView targets, ConstTensorView lse, double scale) const;
 
  private:
   [[nodiscard]] Index block_rows(Index rows) const;
 
   const ParameterGroup* weight_;
   Index vocabulary_;
+  Index first_token_;
 };
 
-/// The weight of an untied output projection.
-[[nodiscard]] ParameterGroup make_output_weight(Index vocabulary, Index padded_vocabulary,
-                                                Index width, double deviation, DType dtype);
+/// The head of one rank that holds the whole vocabulary.
+class PlainLossHead final : public LossHead {
+ public:
+  PlainLossHead(const ParameterGroup& weight, Index vocabulary) : blocks_(weight, vocabulary, 0) {}
+
+  void forward(Run& run, TensorView loss, TensorView lse, ConstTensorView x,
+               ConstTensorView targets) const override;
+  void backward(Run& run, TensorView dx, GradientSink& sink, ConstTensorView x,
+                ConstTensorView targets, ConstTensorView lse, double scale) const override;
+  void logits(Run& run, TensorView logits, ConstTensorView x) const override;
+  [[nodiscard]] Index columns() const override { return blocks_.columns(); }
+
+ private:
+  LogitBlocks blocks_;
+};
+
+/// A range of a dense 1-D array.
+template <typename View>
+[[nodiscard]] View elements_of(const View& view, Rows range) {
+  View out = view;
+  out.shape = Shape{range.count()};
+  out.row_stride = range.count();
+  out.data =
+      view.template as<std::byte>() + static_cast<std::size_t>(range.first) * size_of(view.dtype);
+  return out;
+}
 
 }  // namespace tokenwerk

@@ -5,63 +5,81 @@
 namespace tokenwerk {
 namespace {
 
-LinearOptions up_options(const MlpOptions& o) {
-  LinearOptions up{{}, o.width, o.bias, o.deviation, o.dtype};
-  if (o.kind == MlpKind::swiglu) up.parts.push_back({o.name + ".gate", o.ffn_width});
-  up.parts.push_back({o.name + ".up", o.ffn_width});
+LinearOptions up_options(const MlpOptions& o, const Share& ffn) {
+  LinearOptions up{{}, Share::all(o.width), o.bias, o.deviation, o.dtype};
+  if (o.kind == MlpKind::swiglu) up.parts.push_back({o.name + ".gate", ffn});
+  up.parts.push_back({o.name + ".up", ffn});
   return up;
+}
+
+LinearOptions down_options(const MlpOptions& o, const Share& ffn) {
+  return {{{o.name + ".down", Share::all(o.width)}}, ffn, o.bias, o.output_deviation, o.dtype};
 }
 
 }  // namespace
 
-Mlp::Mlp(const MlpOptions& o)
-    : kind_(o.kind),
-      up_(up_options(o)),
-      down_({{{o.name + ".down", o.width}}, o.ffn_width, o.bias, o.output_deviation, o.dtype}) {}
+Mlp::Mlp(const MlpOptions& o, const LayerFactory& layers)
+    : kind_(o.kind), recompute_(o.recompute), ffn_width_(layers.share(o.ffn_width).count) {
+  const Share ffn = layers.share(o.ffn_width);
+  up_ = layers.column_linear(up_options(o, ffn));
+  down_ = layers.row_linear(down_options(o, ffn));
+}
+
+void Mlp::activate(Run& run, TensorView active, ConstTensorView hidden) const {
+  if (kind_ == MlpKind::gelu) return gelu_forward(run.stream, active, hidden);
+  swiglu_forward(run.stream, active, hidden.slice_columns(0, ffn_width_),
+                 hidden.slice_columns(ffn_width_, ffn_width_));
+}
 
 void Mlp::forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) {
-  const Index rows = x.rows(), ffn = down_.inputs();
-  const TensorView hidden = saved.make(kept_hidden, *x.device, x.dtype, Shape{rows, up_.outputs()});
-  const TensorView active = saved.make(kept_active, *x.device, x.dtype, Shape{rows, ffn});
-  up_.forward(run, hidden, x, saved.child(up_child));
-  if (kind_ == MlpKind::gelu) {
-    gelu_forward(run.stream, active, hidden);
-  } else {
-    swiglu_forward(run.stream, active, hidden.slice_columns(0, ffn),
-                   hidden.slice_columns(ffn, ffn));
-  }
+  const Index columns = kind_ == MlpKind::gelu ? ffn_width_ : 2 * ffn_width_;
+  const TensorView hidden = saved.make(kept_hidden, *x.device, x.dtype, Shape{run.rows, columns});
+  up_->forward(run, hidden, x, saved.child(up_child));
+  const TensorView active =
+      saved.make(kept_active, *x.device, x.dtype, Shape{run.rows, ffn_width_});
+  activate(run, active, hidden);
   if (run.mode == Mode::evaluate) saved.release(kept_hidden);
-  down_.forward(run, y, active, saved.child(down_child));
-  if (run.mode == Mode::evaluate) saved.clear();
+  down_->forward(run, y, active, saved.child(down_child));
+  if (run.mode == Mode::evaluate) return saved.clear();
+  if (recompute_ == Recompute::selective) saved.release(kept_active);
 }
 
 void Mlp::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                         Saved& saved) {
-  const Index ffn = down_.inputs();
-  const ConstTensorView hidden = saved.get(kept_hidden), active = saved.get(kept_active);
+                         Saved& saved, GradientSink* sink) {
+  const ConstTensorView hidden = saved.get(kept_hidden);
+  const Shape ffn_shape{hidden.rows(), ffn_width_};
+  if (recompute_ == Recompute::selective) {
+    activate(run, saved.make(kept_active, *x.device, x.dtype, ffn_shape), hidden);
+  }
   const TensorView dhidden = saved.make(kept_dhidden, *x.device, x.dtype, hidden.shape);
+  Tensor apart;  // dactive, where it is not of hidden's shape
+  if (kind_ == MlpKind::swiglu) apart = Tensor(*x.device, x.dtype, ffn_shape);
+  const TensorView dactive = apart ? apart.view() : dhidden;
+  down_->backward_input(run, dactive, dy, saved.get(kept_active), saved.child(down_child), sink);
+  if (sink != nullptr) saved.release(kept_active);
   if (kind_ == MlpKind::gelu) {
-    down_.backward_input(run, dhidden, dy, active, saved.child(down_child));
-    gelu_backward(run.stream, dhidden, dhidden, hidden);
+    gelu_backward(run.stream, dhidden, dactive, hidden);
   } else {
-    Tensor dactive(*x.device, x.dtype, active.shape);
-    down_.backward_input(run, dactive, dy, active, saved.child(down_child));
-    swiglu_backward(run.stream, dhidden.slice_columns(0, ffn), dhidden.slice_columns(ffn, ffn),
-                    dactive, hidden.slice_columns(0, ffn), hidden.slice_columns(ffn, ffn));
+    swiglu_backward(run.stream, dhidden.slice_columns(0, ffn_width_),
+                    dhidden.slice_columns(ffn_width_, ffn_width_), dactive,
+                    hidden.slice_columns(0, ffn_width_),
+                    hidden.slice_columns(ffn_width_, ffn_width_));
+    apart = Tensor();
   }
   saved.release(kept_hidden);
-  up_.backward_input(run, dx, dhidden, x, saved.child(up_child));
+  up_->backward_input(run, dx, dhidden, x, saved.child(up_child), sink);
+  if (sink != nullptr) saved.clear();
 }
 
 void Mlp::backward_weight(Run& run, Saved& saved, GradientSink& sink) {
-  down_.backward_weight(run, saved.child(down_child), sink);
-  up_.backward_weight(run, saved.child(up_child), sink);
+  down_->backward_weight(run, saved.child(down_child), sink);
+  up_->backward_weight(run, saved.child(up_child), sink);
   saved.clear();
 }
 
 void Mlp::for_each_group(const std::function<void(ParameterGroup&)>& visit) {
-  up_.for_each_group(visit);
-  down_.for_each_group(visit);
+  up_->for_each_group(visit);
+  down_->for_each_group(visit);
 }
 
 }  // namespace tokenwerk

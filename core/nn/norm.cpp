@@ -8,9 +8,9 @@ Norm::Norm(const NormOptions& options) : options_(options) {
   const Shape shape{options.width};
   parameters_.dtype = options.dtype;
   parameters_.parts.push_back(
-      {options.name + ".weight", shape, Box::whole(shape), {.constant = 1.0}, {}});
+      {options.name + ".weight", shape, Box::whole(shape), {.constant = 1.0}});
   if (options.kind == NormKind::layer_norm) {
-    parameters_.parts.push_back({options.name + ".bias", shape, Box::whole(shape), {}, {}});
+    parameters_.parts.push_back({options.name + ".bias", shape, Box::whole(shape), {}});
   }
 }
 
@@ -27,12 +27,12 @@ void Norm::forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) {
 }
 
 void Norm::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                          Saved& saved) {
-  backward_input(run, dx, dy, x, saved, Write::overwrite);
+                          Saved& saved, GradientSink* sink) {
+  backward_input(run, dx, dy, x, saved, sink, Write::overwrite);
 }
 
 void Norm::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                          Saved& saved, Write write) {
+                          Saved& saved, GradientSink* sink, Write write) {
   const ConstTensorView stats = saved.get(kept_stats);
   if (options_.kind == NormKind::layer_norm) {
     layer_norm_backward_input(run.stream, dx, dy, x, stats, weight(), write);
@@ -41,6 +41,7 @@ void Norm::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTens
   }
   saved.keep(kept_x, x);
   saved.keep(kept_dy, dy);
+  if (sink != nullptr) backward_weight(run, saved, *sink);
 }
 
 void Norm::backward_weight(Run& run, Saved& saved, GradientSink& sink) {

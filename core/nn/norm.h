@@ -21,11 +21,11 @@ class Norm final : public Layer {
   explicit Norm(const NormOptions& options);
 
   void forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) override;
-  void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
-                      Saved& saved) override;
+  void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x, Saved& saved,
+                      GradientSink* sink) override;
   /// The same; `accumulate` adds to dx, which then is the gradient of the residual stream.
   void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x, Saved& saved,
-                      Write write);
+                      GradientSink* sink, Write write);
   void backward_weight(Run& run, Saved& saved, GradientSink& sink) override;
   void for_each_group(const std::function<void(ParameterGroup&)>& visit) override;
 

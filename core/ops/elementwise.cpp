@@ -16,6 +16,14 @@ void add(Stream& stream, TensorView y, ConstTensorView a, ConstTensorView b) {
   family(stream).do_add(stream, y, a, b);
 }
 
+void add_row(Stream& stream, TensorView y, ConstTensorView row) {
+  TW_CHECK_AS(ShapeError, floating(y.dtype), "add_row: y is ", name_of(y.dtype));
+  check_vector(row, "add_row", "row", y.columns(), row.dtype);
+  TW_CHECK_AS(ShapeError, row.dtype == y.dtype || accumulation_type(row.dtype) == y.dtype,
+              "add_row: ", name_of(row.dtype), " to rows of ", name_of(y.dtype));
+  family(stream).do_add_row(stream, y, row);
+}
+
 void convert(Stream& stream, TensorView y, ConstTensorView x) {
   check_matrix(x, "convert", "x", y.rows(), y.columns(), x.dtype);
   TW_CHECK_AS(ShapeError, x.dtype == y.dtype || (floating(x.dtype) && floating(y.dtype)),

@@ -7,9 +7,8 @@ EmbeddingOps& family(Stream& stream) { return *stream.device().operations().embe
 
 void check_positions(std::string_view operation, Index rows, Index table_rows,
                      const Positions& positions) {
-  TW_CHECK_AS(ShapeError,
-              positions.rows_per_sequence > 0 && rows % positions.rows_per_sequence == 0, operation,
-              ": ", rows, " rows are no whole number of sequences of ",
+  TW_CHECK_AS(ShapeError, positions.rows_per_sequence > 0 && positions.first_row >= 0, operation,
+              ": ", rows, " rows from row ", positions.first_row, " on of sequences of ",
               positions.rows_per_sequence);
   TW_CHECK_AS(ShapeError,
               positions.token_offset >= 0 &&

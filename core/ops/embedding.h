@@ -9,6 +9,7 @@ namespace tokenwerk {
 struct Positions {
   Index rows_per_sequence = 0;
   Index token_offset = 0;  ///< position of a sequence's first row
+  Index first_row = 0;     ///< row of the whole batch at which the array begins
 };
 
 /// y(N,C) = table(V,C)[tokens(N)]. The table holds the tokens first_token .. first_token + V: all

@@ -8,9 +8,8 @@
 namespace tokenwerk {
 namespace {
 
-/// The group's elements as one dense row.
-template <typename View>
-View row_of(View view) {
+/// The elements as one dense row.
+TensorView row_of(TensorView view) {
   view.shape = Shape{view.count()};
   view.row_stride = view.count();
   return view;
@@ -22,28 +21,39 @@ AdamWOptimizer::AdamWOptimizer(Device& device, Stream& stream, const ParameterSt
                                AdamW options)
     : store_(&store), options_(options) {
   const DType state = accumulation_type(store.dtype());
-  const Shape shape{store.size()};
+  const Shape shape{store.shard_size()};
   m_ = Tensor(device, state, shape);
   v_ = Tensor(device, state, shape);
   fill(stream, m_, 0.0);
   fill(stream, v_, 0.0);
   if (state != store.dtype()) {
     master_ = Tensor(device, state, shape);
+    fill(stream, master_, 0.0);
     take_master(stream);
   }
   scalars_ = Tensor(device, DType::f64, Shape{step_scalar_count});
-  squared_norm_ = Tensor(device, DType::f64, Shape{1});
 }
 
 void AdamWOptimizer::take_master(Stream& stream) const {
-  if (master_) convert(stream, master_, store_->values());
+  if (!master_) return;
+  for (const ParameterGroup* group : store_->groups()) {
+    convert(stream, ParameterStore::shard_window(master_, *group), store_->shard_values(*group));
+  }
 }
 
-void AdamWOptimizer::round_master(Stream& stream) const {
-  if (master_) convert(stream, store_->values(), master_);
+void AdamWOptimizer::squared_norm(Stream& stream, TensorView total,
+                                  const ShardGradient& gradient) const {
+  fill(stream, total, 0.0);
+  for (const ParameterPiece& piece : store_->pieces()) {
+    if (!piece.counted) continue;
+    tokenwerk::squared_norm(stream, total,
+                            ParameterStore::inside_shard(gradient(*piece.group), piece),
+                            Write::accumulate);
+  }
 }
 
-void AdamWOptimizer::step(Stream& stream, ConstTensorView gradients, const StepSettings& settings) {
+void AdamWOptimizer::step(Stream& stream, const ShardGradient& gradient,
+                          ConstTensorView squared_norm, const StepSettings& settings) {
   std::array<double, step_scalar_count> scalars{};
   const auto at = [&](StepScalar s) -> double& { return scalars[static_cast<std::size_t>(s)]; };
   const auto exponent = static_cast<double>(settings.step);
@@ -52,23 +62,15 @@ void AdamWOptimizer::step(Stream& stream, ConstTensorView gradients, const StepS
   at(StepScalar::correction2) = 1.0 - std::pow(options_.beta2, exponent);
   Device& device = scalars_.device();
   device.copy_from_host(stream, scalars_.view().data, scalars.data(), scalars_.bytes());
-
-  TensorView flat{const_cast<void*>(gradients.data), gradients.shape, gradients.row_stride,
-                  gradients.dtype, gradients.device};
-  Write write = Write::overwrite;
+  clip_by_norm(stream, scalars_, squared_norm, settings.clip);
   for (const ParameterGroup* group : store_->groups()) {
-    squared_norm(stream, squared_norm_, ParameterStore::window(flat, *group), write);
-    write = Write::accumulate;
-  }
-  clip_by_norm(stream, scalars_, squared_norm_, settings.clip);
-  for (const ParameterGroup* group : store_->groups()) {
-    const auto window = [&](TensorView array) {
-      return array ? row_of(ParameterStore::window(array, *group)) : TensorView{};
+    const auto state = [&](TensorView flat) {
+      return flat ? row_of(ParameterStore::shard_window(flat, *group)) : TensorView{};
     };
     AdamW options = options_;
     if (!group->decays()) options.weight_decay = 0.0;
-    adamw(stream, window(store_->values()), window(master_), window(m_), window(v_), window(flat),
-          scalars_, options);
+    adamw(stream, row_of(store_->shard_values(*group)), state(master_), state(m_), state(v_),
+          row_of(gradient(*group)), scalars_, options);
   }
 }
 

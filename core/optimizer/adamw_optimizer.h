@@ -1,5 +1,7 @@
 #pragma once
-/// AdamW over all parameters of a rank, with global-norm clipping.
+/// AdamW over the parameters whose optimizer state this rank keeps, with global-norm clipping.
+
+#include <functional>
 
 #include "core/nn/parameter_store.h"
 #include "core/ops/optimizer.h"
@@ -19,33 +21,37 @@ struct StepOutcome {
   bool finite = true;  ///< false: the gradient held a NaN or an infinity and nothing was updated
 };
 
-/// Memory, per parameter: m and v in f32, and for bf16 weights a master copy in f32.
+/// Finds this rank's shard of a group's gradient: as ParameterStore::shard_window, in
+/// accumulation_type.
+using ShardGradient = std::function<TensorView(const ParameterGroup&)>;
+
+/// Memory, per parameter of the shards: m and v in f32, and for bf16 weights a master copy in f32.
 class AdamWOptimizer {
  public:
   /// Takes master copies of the store's present values where they are narrower than the state.
   AdamWOptimizer(Device& device, Stream& stream, const ParameterStore& store, AdamW options);
 
-  /// One update from the flat gradient (laid out like the store). Never reads the device.
-  void step(Stream& stream, ConstTensorView gradients, const StepSettings& settings);
+  /// total(1), f64 = the sum of squares of what this rank counts of the gradient.
+  void squared_norm(Stream& stream, TensorView total, const ShardGradient& gradient) const;
+  /// One update of this rank's shards of the values, from the sum of squares (1), f64, of the whole
+  /// gradient. Never reads the device.
+  void step(Stream& stream, const ShardGradient& gradient, ConstTensorView squared_norm,
+            const StepSettings& settings);
   /// Waits for the step and reads what it found.
   [[nodiscard]] StepOutcome outcome(Stream& stream) const;
 
-  /// Flat arrays laid out like the store; master() is empty where the values themselves are kept in
-  /// that type.
+  /// Flat arrays of shards; master() is empty where the values themselves are kept in that type.
   [[nodiscard]] TensorView m() const { return m_; }
   [[nodiscard]] TensorView v() const { return v_; }
   [[nodiscard]] TensorView master() const { return master_; }
-  /// After a checkpoint was read into master(): sets the values from it.
-  void round_master(Stream& stream) const;
-  /// The other way, after weights alone were read.
+  /// After values alone were read: sets master() from them.
   void take_master(Stream& stream) const;
 
  private:
   const ParameterStore* store_;
   AdamW options_;
   Tensor m_, v_, master_;
-  Tensor scalars_;       ///< StepScalar
-  Tensor squared_norm_;  ///< (1), f64
+  Tensor scalars_;  ///< StepScalar
 };
 
 }  // namespace tokenwerk

@@ -1,27 +1,12 @@
 #include "parallel/data/gradient_reducer.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "core/error.h"
+#include "core/seconds_into.h"
 
 namespace tokenwerk {
 namespace {
-
-/// Adds the seconds of its life to a sum.
-class SecondsInto {
- public:
-  explicit SecondsInto(double& sum) : sum_(sum) {}
-  SecondsInto(const SecondsInto&) = delete;
-  SecondsInto& operator=(const SecondsInto&) = delete;
-  ~SecondsInto() {
-    sum_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  double& sum_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 /// Units, sorted, must tile 0 .. count.
 void check_units(std::vector<ElementRange> units, Index count) {

@@ -107,6 +107,9 @@ TEST(Recipe, EveryKeyIsWrittenAndReadBack) {
   recipe.model.width = 2;
   recipe.training.decay_steps = 0;
   recipe.checkpoint.resume = "latest";
+  recipe.parallel.schedule = "gpipe";
+  recipe.parallel.stages = "1";
+  recipe.parallel.zero = 3;
   const std::string text = to_toml(recipe);
   EXPECT_EQ(read(text), recipe) << text;
   for (const RecipeKey& key : recipe_keys())

@@ -107,7 +107,10 @@ class GoldenRun {
       return ConstTensorView{array.bytes.data() + step * count * 4, Shape{count}, count, DType::i32,
                              test_.device.get()};
     };
-    return {view(tokens_), view(targets_), 0};
+    MicroBatch batch;
+    batch.tokens = view(tokens_);
+    batch.targets = view(targets_);
+    return batch;
   }
 
   /// Forward and backward of a step's batch; returns the mean loss over its unmasked targets.
@@ -148,9 +151,11 @@ TEST_P(GoldenParity, LogitsMatchPyTorch) {
   const ModelConfig& config = run.model().config();
   const LossHead& head = run.model().head();
   Tensor features(run.device(), DType::f32, Shape{batch.tokens.count(), config.width});
-  Tensor logits(run.device(), DType::f32, Shape{batch.tokens.count(), head.padded_vocabulary()});
-  tokenwerk::Run r{
-      .stream = run.stream(), .mode = Mode::evaluate, .rows_per_sequence = config.sequence_length};
+  Tensor logits(run.device(), DType::f32, Shape{batch.tokens.count(), head.columns()});
+  tokenwerk::Run r{.stream = run.stream(),
+                   .mode = Mode::evaluate,
+                   .rows = batch.tokens.count(),
+                   .rows_per_sequence = config.sequence_length};
   forward_features(r, run.model(), features, batch.tokens);
   head.logits(r, logits, features);
   const Distance d =
@@ -178,13 +183,18 @@ TEST_P(GoldenParity, TenStepsMatchPyTorch) {
                             .beta2 = golden.number("beta2"),
                             .epsilon = golden.number("epsilon"),
                             .weight_decay = golden.number("weight_decay")});
+  const Tensor norm(run.device(), DType::f64, Shape{1});
+  const ShardGradient shard = [&](const ParameterGroup& group) {
+    return ParameterStore::shard_window(run.gradients(), group);
+  };
   const Hdf5Array losses = golden.array("losses_f64"), norms = golden.array("gradient_norms");
   const auto steps = static_cast<Index>(golden.number("steps"));
   const double rate = golden.number("learning_rate");
   for (Index step = 0; step < steps; ++step) {
     const auto i = static_cast<std::size_t>(step);
     EXPECT_NEAR(run.run(step), losses.as<double>()[i], 1e-5) << "step " << step;
-    optimizer.step(run.stream(), run.gradients(),
+    optimizer.squared_norm(run.stream(), norm, shard);
+    optimizer.step(run.stream(), shard, norm,
                    {.step = step + 1, .learning_rate = rate, .clip = golden.number("clip")});
     const StepOutcome outcome = optimizer.outcome(run.stream());
     EXPECT_NEAR(outcome.gradient_norm, norms.as<double>()[i], 1e-5 * norms.as<double>()[i]);

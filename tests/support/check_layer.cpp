@@ -47,6 +47,7 @@ class LayerCheck {
     finite_differences();
     accumulation();
     same_bits();
+    at_once_equals_later();
     delayed_equals_immediate();
     recomputed_equals_saved();
     sequences_add_up();
@@ -63,7 +64,9 @@ class LayerCheck {
     }
     return tokens;
   }
-  Run run() { return {.stream = *stream_, .rows_per_sequence = shape_.rows_per_sequence}; }
+  Run run() {
+    return {.stream = *stream_, .rows = rows_, .rows_per_sequence = shape_.rows_per_sequence};
+  }
   Tensor zeros() {
     Tensor tensor(device_, DType::f64, Shape{store_->size()});
     fill(*stream_, tensor, 0.0);
@@ -88,7 +91,7 @@ class LayerCheck {
     Tensor dx;
     if (shape_.inputs > 0) dx = Tensor(device_, DType::f64, Shape{rows_, shape_.inputs});
     Run r = run();
-    layer_.backward_input(r, dx, r_, x, saved);
+    layer_.backward_input(r, dx, r_, x, saved, nullptr);
     return dx;
   }
   void backward_weight(Saved& saved, GradientSink& sink) {
@@ -177,6 +180,20 @@ class LayerCheck {
     Saved one, two;
     expect_same_bits(forward(x_, one), forward(x_, two), "the same input gives the same output");
     expect_same_bits(gradients(), gradients(), "the same input gives the same gradients");
+  }
+
+  /// With a sink, backward_input does the work of backward_weight.
+  void at_once_equals_later() {
+    const Gradients later = gradients();
+    Gradients at_once{{}, zeros()};
+    Saved saved;
+    (void)forward(x_, saved);
+    AccumulatingSink sink(*store_, at_once.dw);
+    sink.begin();
+    if (shape_.inputs > 0) at_once.dx = Tensor(device_, DType::f64, Shape{rows_, shape_.inputs});
+    Run r = run();
+    layer_.backward_input(r, at_once.dx, r_, x_, saved, &sink);
+    expect_same_bits(later, at_once, "weight gradients at once equal those made later");
   }
 
   void delayed_equals_immediate() {

@@ -32,12 +32,20 @@ MlpOptions mlp_options(MlpKind kind, Index width, Index ffn_width, Bias bias) {
 
 TEST(Layers, LinearKeepsItsPromises) {
   TestDevice test;
-  Linear one({{{"only", 5}}, 7, Bias::present, 0.02, DType::f64});
+  Linear one({{{"only", Share::all(5)}}, Share::all(7), Bias::present, 0.02, DType::f64});
   check_layer(*test.device, one, {.inputs = 7, .outputs = 5});
-  Linear three({{{"q", 4}, {"k", 2}, {"v", 3}}, 17, Bias::present, 0.02, DType::f64});
+  Linear three({{{"q", Share::all(4)}, {"k", Share::all(2)}, {"v", Share::all(3)}},
+                Share::all(17),
+                Bias::present,
+                0.02,
+                DType::f64});
   check_layer(*test.device, three,
               {.sequences = 3, .rows_per_sequence = 1, .inputs = 17, .outputs = 9});
-  Linear plain({{{"gate", 3}, {"up", 3}}, 1, Bias::absent, 0.02, DType::f64});
+  Linear plain({{{"gate", Share::all(3)}, {"up", Share::all(3)}},
+                Share::all(1),
+                Bias::absent,
+                0.02,
+                DType::f64});
   check_layer(*test.device, plain, {.inputs = 1, .outputs = 6});
 }
 
@@ -53,11 +61,17 @@ TEST(Layers, NormsKeepTheirPromises) {
 
 TEST(Layers, EmbeddingKeepsItsPromises) {
   TestDevice test;
-  Embedding learned(
-      {.vocabulary = 11, .padded_vocabulary = 16, .positions = 5, .width = 7, .dtype = DType::f64});
+  const auto table = [](Index vocabulary, Index width) {
+    return VocabularyTable{.name = "tokens",
+                           .vocabulary = vocabulary,
+                           .rows = Share::all((vocabulary + 7) / 8 * 8),
+                           .width = width,
+                           .dtype = DType::f64};
+  };
+  Embedding learned({.tokens = table(11, 7), .positions = 5});
   check_layer(*test.device, learned,
               {.sequences = 3, .rows_per_sequence = 5, .outputs = 7, .vocabulary = 11});
-  Embedding plain({.vocabulary = 8, .padded_vocabulary = 8, .width = 17, .dtype = DType::f64});
+  Embedding plain({.tokens = table(8, 17)});
   check_layer(*test.device, plain, {.outputs = 17, .vocabulary = 8});
 }
 
@@ -91,6 +105,20 @@ TEST(Layers, BlocksOfBothFamiliesKeepTheirPromises) {
                {NormKind::rms_norm, "n2", 12, 1e-5, DType::f64},
                mlp_options(MlpKind::swiglu, 12, 13, Bias::absent)});
   check_layer(*test.device, llama, {.rows_per_sequence = 5, .inputs = 12, .outputs = 12});
+}
+
+TEST(Layers, BlocksThatRecomputeKeepTheirPromises) {
+  TestDevice test;
+  for (Recompute recompute : {Recompute::selective, Recompute::full}) {
+    for (MlpKind kind : {MlpKind::gelu, MlpKind::swiglu}) {
+      Block block({{NormKind::layer_norm, "n1", 8, 1e-5, DType::f64},
+                   attention_options(2, 2, 8, std::nullopt, Bias::present),
+                   {NormKind::layer_norm, "n2", 8, 1e-5, DType::f64},
+                   mlp_options(kind, 8, 19, Bias::present),
+                   recompute});
+      check_layer(*test.device, block, {.rows_per_sequence = 5, .inputs = 8, .outputs = 8});
+    }
+  }
 }
 
 }  // namespace

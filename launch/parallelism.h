@@ -1,0 +1,52 @@
+#pragma once
+/// A rank's place in a run: its mesh, its communicators, and its part of the model.
+
+#include <memory>
+#include <optional>
+
+#include "launch/layout.h"
+#include "models/model.h"
+#include "parallel/comm/environment.h"
+#include "parallel/data/gradient_sync.h"
+#include "parallel/data/sharded_values.h"
+#include "parallel/pipeline/schedule.h"
+#include "parallel/tensor/tensor_parallel.h"
+
+namespace tokenwerk {
+
+/// The communicators of every axis that the recipe uses. All ranks make it together.
+class Parallelism {
+ public:
+  /// The recipe is resolved and has no faults.
+  Parallelism(MpiEnvironment& environment, Device& device, const Recipe& recipe,
+              const ModelConfig& config);
+
+  [[nodiscard]] const Mesh& mesh() const { return mesh_; }
+  [[nodiscard]] const MeshCoordinates& here() const { return here_; }
+  [[nodiscard]] Communicator& world() const { return *world_; }
+  [[nodiscard]] Communicator& data() const { return *data_; }
+  [[nodiscard]] Communicator& pipeline() const { return *pipeline_; }
+  [[nodiscard]] DataAxes data_axes() const;
+  [[nodiscard]] TensorAxis& tensor() { return *tensor_axis_; }
+  [[nodiscard]] int zero() const { return zero_; }
+  [[nodiscard]] Gathered gathered() const { return gathered_; }
+  /// Of the training steps.
+  [[nodiscard]] const PipelineSchedule& schedule() const { return schedule_; }
+  /// Forward alone, for validation.
+  [[nodiscard]] PipelineSchedule forward_schedule(Index microbatches) const;
+  /// What this rank builds of the model.
+  [[nodiscard]] const ModelPart& part() const { return part_; }
+
+ private:
+  Mesh mesh_;
+  MeshCoordinates here_;
+  int zero_;
+  Gathered gathered_;
+  PipelineSchedule schedule_;
+  std::unique_ptr<Communicator> world_, data_, replicate_, shard_, tensor_, pipeline_, copies_;
+  std::optional<TensorAxis> tensor_axis_;
+  std::optional<TensorParallel> layers_;
+  ModelPart part_;
+};
+
+}  // namespace tokenwerk

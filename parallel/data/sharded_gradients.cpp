@@ -1,0 +1,116 @@
+#include "parallel/data/sharded_gradients.h"
+
+#include <utility>
+
+#include "core/nn/layer.h"
+#include "core/ops/elementwise.h"
+#include "core/seconds_into.h"
+#include "parallel/data/whole_gradients.h"
+
+namespace tokenwerk {
+namespace {
+
+std::size_t at(const ParameterGroup& group) { return static_cast<std::size_t>(group.index); }
+
+}  // namespace
+
+ShardedGradients::ShardedGradients(Stream& stream, const DataAxes& axes,
+                                   const ParameterStore& store, const Units& units)
+    : axes_(axes),
+      store_(&store),
+      units_(&units),
+      shards_(store.device(), accumulation_type(store.dtype()), Shape{store.shard_size()}),
+      written_(store.groups().size()),
+      whole_(store.groups().size()),
+      sink_(*this),
+      completion_(units, store.groups().size()),
+      stream_(axes.data->make_stream()) {
+  fill(stream, shards_, 0.0);  // gaps
+}
+
+void ShardedGradients::begin(Index microbatches) {
+  written_.assign(written_.size(), Write::overwrite);
+  completion_.begin(microbatches);
+}
+
+void ShardedGradients::Sink::add(const Run& run, const ParameterGroup& group, Index rows,
+                                 const Product& product) {
+  if (!group.matrix()) {
+    product(owner_->shard(group), {0, rows}, owner_->written_[at(group)]);
+    owner_->written_[at(group)] = Write::accumulate;
+    return;
+  }
+  Tensor& whole = owner_->whole_[at(group)];
+  const Write write = whole ? Write::accumulate : Write::overwrite;
+  if (!whole) {
+    whole = Tensor(owner_->store_->device(), owner_->shards_.dtype(),
+                   owner_->store_->padded_shape(group));
+    fill(run.stream, ParameterStore::padding_of(whole, group), 0.0);
+  }
+  product(whole.view().slice_rows({0, group.rows()}), {0, rows}, write);
+}
+
+void ShardedGradients::added(Stream& stream, Index unit) {
+  for (const ParameterGroup* group : (*units_)[static_cast<std::size_t>(unit)]) {
+    const bool last = completion_.add(*group);
+    if (group->matrix()) {
+      scatter(stream, *group, last);
+    } else if (last) {
+      const SecondsInto timer(exposed_seconds_);
+      stream_->wait_for(stream.record());
+      if (group->sum_over_tensor) axes_.tensor->all_reduce(*stream_, shard(*group));
+      axes_.data->all_reduce(*stream_, shard(*group));
+    }
+  }
+  const SecondsInto timer(exposed_seconds_);
+  axes_.data->progress();
+}
+
+void ShardedGradients::scatter(Stream& stream, const ParameterGroup& group, bool last) {
+  const SecondsInto timer(exposed_seconds_);
+  if (transfers_.size() == in_flight) land(stream);
+  Tensor whole = std::move(whole_[at(group)]);
+  stream_->wait_for(stream.record());
+  if (group.sum_over_tensor) axes_.tensor->all_reduce(*stream_, whole);
+  axes_.shard->reduce_scatter(*stream_, ParameterStore::shard_of(whole, group), whole);
+  transfers_.push_back({&group, std::move(whole), stream_->record(), last});
+}
+
+void ShardedGradients::land(Stream& stream) {
+  Transfer transfer = std::move(transfers_.front());
+  transfers_.pop_front();
+  const ParameterGroup& group = *transfer.group;
+  stream.wait_for(transfer.scattered);
+  const TensorView sum = shard(group);
+  const TensorView summand = ParameterStore::shard_of(transfer.whole, group);
+  if (written_[at(group)] == Write::overwrite) {
+    convert(stream, sum, summand);
+  } else {
+    add(stream, sum, sum, summand);
+  }
+  written_[at(group)] = Write::accumulate;
+  if (!transfer.last) return;
+  stream_->wait_for(stream.record());
+  axes_.replicate->all_reduce(*stream_, sum);
+}
+
+void ShardedGradients::finish(Stream& stream) {
+  const SecondsInto timer(exposed_seconds_);
+  while (!transfers_.empty()) land(stream);
+  stream.wait_for(stream_->record());
+}
+
+TensorView ShardedGradients::shard(const ParameterGroup& group) const {
+  return ParameterStore::shard_window(shards_, group);
+}
+
+double ShardedGradients::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
+
+std::unique_ptr<GradientSync> make_gradient_sync(int zero, Stream& stream, const DataAxes& axes,
+                                                 const ParameterStore& store, const Units& units) {
+  if (zero == 0) return std::make_unique<AllReducedGradients>(stream, axes, store, units);
+  if (zero == 1) return std::make_unique<ScatteredGradients>(stream, axes, store, units);
+  return std::make_unique<ShardedGradients>(stream, axes, store, units);
+}
+
+}  // namespace tokenwerk

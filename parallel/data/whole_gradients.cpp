@@ -1,0 +1,113 @@
+#include "parallel/data/whole_gradients.h"
+
+#include <utility>
+
+#include "core/ops/elementwise.h"
+#include "core/seconds_into.h"
+
+namespace tokenwerk {
+namespace {
+
+/// A flat array for the gradients of all groups. Gaps and padding stay zero.
+Tensor flat_gradients(Stream& stream, const ParameterStore& store) {
+  Tensor flat(store.device(), accumulation_type(store.dtype()), Shape{store.size()});
+  fill(stream, flat, 0.0);
+  return flat;
+}
+
+}  // namespace
+
+AllReducedGradients::AllReducedGradients(Stream& stream, const DataAxes& axes,
+                                         const ParameterStore& store, const Units& units)
+    : axes_(axes),
+      store_(&store),
+      units_(&units),
+      gradients_(flat_gradients(stream, store)),
+      sink_(store, gradients_),
+      reducer_(*axes.data, gradients_, ranges()),
+      completion_(units, store.groups().size()) {}
+
+ElementRange AllReducedGradients::range_of(const ParameterGroup& group) const {
+  const auto& groups = store_->groups();
+  const auto next = static_cast<std::size_t>(group.index) + 1;
+  return {group.offset, next < groups.size() ? groups[next]->offset : store_->size()};
+}
+
+/// From the end of the buffer: backward completes the groups in about that order.
+std::vector<ElementRange> AllReducedGradients::ranges() const {
+  std::vector<ElementRange> ranges;
+  const auto& groups = store_->groups();
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group)
+    ranges.push_back(range_of(**group));
+  return ranges;
+}
+
+void AllReducedGradients::begin(Index microbatches) {
+  sink_.begin();
+  completion_.begin(microbatches);
+}
+
+void AllReducedGradients::added(Stream& stream, Index unit) {
+  for (const ParameterGroup* group : (*units_)[static_cast<std::size_t>(unit)]) {
+    if (!completion_.add(*group)) continue;
+    if (group->sum_over_tensor)
+      axes_.tensor->all_reduce(stream, ParameterStore::window(gradients_, *group));
+    reducer_.mark_ready(stream, range_of(*group));
+  }
+}
+
+TensorView AllReducedGradients::shard(const ParameterGroup& group) const {
+  return ParameterStore::window(gradients_, group);
+}
+
+double AllReducedGradients::take_exposed_seconds() {
+  const double seconds = reducer_.exposed_seconds();
+  reducer_.reset_seconds();
+  return seconds;
+}
+
+ScatteredGradients::ScatteredGradients(Stream& stream, const DataAxes& axes,
+                                       const ParameterStore& store, const Units& units)
+    : axes_(axes),
+      store_(&store),
+      units_(&units),
+      gradients_(flat_gradients(stream, store)),
+      sink_(store, gradients_),
+      completion_(units, store.groups().size()),
+      stream_(axes.data->make_stream()) {}
+
+void ScatteredGradients::begin(Index microbatches) {
+  sink_.begin();
+  completion_.begin(microbatches);
+}
+
+void ScatteredGradients::added(Stream& stream, Index unit) {
+  const SecondsInto timer(exposed_seconds_);
+  for (const ParameterGroup* group : (*units_)[static_cast<std::size_t>(unit)]) {
+    if (!completion_.add(*group)) continue;
+    const TensorView whole = store_->padded_window(gradients_, *group);
+    fill(stream, ParameterStore::padding_of(whole, *group), 0.0);  // it has been workspace
+    stream_->wait_for(stream.record());
+    if (group->sum_over_tensor) axes_.tensor->all_reduce(*stream_, whole);
+    if (group->matrix()) {
+      axes_.shard->reduce_scatter(*stream_, shard(*group), whole);
+      axes_.replicate->all_reduce(*stream_, shard(*group));
+    } else {
+      axes_.data->all_reduce(*stream_, whole);
+    }
+  }
+  axes_.data->progress();
+}
+
+void ScatteredGradients::finish(Stream& stream) {
+  const SecondsInto timer(exposed_seconds_);
+  stream.wait_for(stream_->record());
+}
+
+TensorView ScatteredGradients::shard(const ParameterGroup& group) const {
+  return ParameterStore::shard_of(store_->padded_window(gradients_, group), group);
+}
+
+double ScatteredGradients::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
+
+}  // namespace tokenwerk

@@ -1,0 +1,54 @@
+#pragma once
+/// Runs any pipeline schedule.
+
+#include <map>
+#include <tuple>
+
+#include "parallel/comm/communicator.h"
+#include "parallel/pipeline/stage_work.h"
+#include "parallel/pipeline/transfers.h"
+
+namespace tokenwerk {
+
+/// One rank's part of a schedule. Sends and receives run beside compute on streams of their own,
+/// one for each peer and direction; a receive is posted an action ahead. All buffers come and go in
+/// program order: a sent one goes as soon as the schedule proves that it has arrived.
+class PipelineInterpreter {
+ public:
+  /// The schedule has no faults (validate.h) and as many ranks as the communicator.
+  PipelineInterpreter(PipelineSchedule schedule, Communicator& pipeline);
+
+  [[nodiscard]] const PipelineSchedule& schedule() const { return schedule_; }
+  /// Runs the rank's program once; returns when all its sends have gone.
+  void run(Stream& stream, StageWork& work);
+  /// Seconds that compute waited for messages since the last call.
+  [[nodiscard]] double take_exposed_seconds();
+
+ private:
+  using Key = std::tuple<Payload, int, int>;
+  struct Buffer {
+    Tensor array;
+    Event ready;
+  };
+  struct Streams {
+    std::unique_ptr<Stream> send, receive;
+  };
+
+  void execute(Stream& stream, StageWork& work, const Action& action,
+               const ActionTransfers& transfers);
+  void post(const Message& message, StageWork& work);
+  /// Hands an output on: to its peer, or to the stage on this rank.
+  void give(Stream& stream, const Message& message, Tensor array);
+  void drop(std::map<Key, Buffer>& buffers, const Message& message);
+
+  PipelineSchedule schedule_;
+  Communicator* comm_;
+  bool forward_only_ = true;                ///< nothing of a stage is kept for backward
+  std::vector<ActionTransfers> transfers_;  ///< by action of this rank's program
+  std::map<int, Streams> streams_;          ///< by peer
+  std::map<Key, Buffer> inputs_;            ///< received, or on the way
+  std::map<Key, Buffer> sent_;
+  double exposed_seconds_ = 0.0;
+};
+
+}  // namespace tokenwerk

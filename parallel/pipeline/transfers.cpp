@@ -1,0 +1,155 @@
+#include "parallel/pipeline/transfers.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "core/error.h"
+
+namespace tokenwerk {
+namespace {
+
+bool runs_forward(const Action& action) { return action.work == Work::forward; }
+bool gives_gradient(const Action& action) {
+  return action.work == Work::backward || action.work == Work::backward_input;
+}
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+/// What the action waits for, seen from its rank.
+std::vector<Message> input_of(const PipelineSchedule& s, const Action& a) {
+  if (runs_forward(a) && a.stage > 0)
+    return {{Payload::activation, a.stage, a.microbatch, s.rank_of_stage[at(a.stage - 1)]}};
+  if (gives_gradient(a) && a.stage + 1 < s.stages())
+    return {{Payload::gradient, a.stage, a.microbatch, s.rank_of_stage[at(a.stage + 1)]}};
+  return {};
+}
+
+/// What it gives, seen from its rank. An activation that nobody's backward follows is sent too.
+std::vector<Message> output_of(const PipelineSchedule& s, const Action& a) {
+  if (runs_forward(a) && a.stage + 1 < s.stages())
+    return {{Payload::activation, a.stage + 1, a.microbatch, s.rank_of_stage[at(a.stage + 1)]}};
+  if (gives_gradient(a) && a.stage > 0)
+    return {{Payload::gradient, a.stage - 1, a.microbatch, s.rank_of_stage[at(a.stage - 1)]}};
+  return {};
+}
+
+using Key = std::tuple<Payload, int, int>;
+Key key_of(const Message& message) { return {message.payload, message.stage, message.microbatch}; }
+
+/// Plays the schedule in an order that its messages allow and keeps for every rank how many actions
+/// of every other one it knows to be done: vector clocks (Mattern 1989, "Virtual time and global
+/// states of distributed systems").
+class Clocks {
+ public:
+  Clocks(const PipelineSchedule& schedule, int rank)
+      : schedule_(schedule),
+        rank_(rank),
+        done_(at(schedule.ranks()), std::vector<int>(at(schedule.ranks()), 0)) {
+    for (int r = 0; r < schedule.ranks(); ++r) {
+      const auto& program = schedule.program[at(r)];
+      for (std::size_t i = 0; i < program.size(); ++i)
+        for (const Message& m : input_of(schedule, program[i]))
+          consumed_at_[key_of(m)] = static_cast<int>(i);
+    }
+  }
+
+  /// For each action of the rank, which of its sends it knows to have arrived.
+  std::vector<std::vector<Message>> arrivals() {
+    std::vector<std::vector<Message>> arrivals(schedule_.program[at(rank_)].size());
+    bool moved = true;
+    while (moved) {
+      moved = false;
+      for (int r = 0; r < schedule_.ranks(); ++r)
+        while (step(r, arrivals)) moved = true;
+    }
+    return arrivals;
+  }
+
+ private:
+  bool step(int r, std::vector<std::vector<Message>>& arrivals) {
+    const auto& program = schedule_.program[at(r)];
+    const int place = done_[at(r)][at(r)];
+    if (at(place) == program.size()) return false;
+    const Action& action = program[at(place)];
+    for (const Message& m : input_of(schedule_, action)) {
+      const auto sent = clock_at_send_.find(key_of(m));
+      if (sent == clock_at_send_.end()) return false;
+      for (std::size_t i = 0; i < sent->second.size(); ++i)
+        done_[at(r)][i] = std::max(done_[at(r)][i], sent->second[i]);
+      clock_at_send_.erase(sent);
+    }
+    if (r == rank_) arrivals[at(place)] = take_arrived();
+    ++done_[at(r)][at(r)];
+    for (const Message& m : output_of(schedule_, action)) {
+      clock_at_send_[key_of(m)] = done_[at(r)];
+      if (r == rank_ && m.peer != rank_) sent_.push_back(m);
+    }
+    return true;
+  }
+
+  std::vector<Message> take_arrived() {
+    const auto has_arrived = [&](const Message& m) {
+      const auto found = consumed_at_.find(key_of(m));
+      return found != consumed_at_.end() && done_[at(rank_)][at(m.peer)] > found->second;
+    };
+    const auto kept = std::stable_partition(sent_.begin(), sent_.end(),
+                                            [&](const Message& m) { return !has_arrived(m); });
+    std::vector<Message> arrived(kept, sent_.end());
+    sent_.erase(kept, sent_.end());
+    return arrived;
+  }
+
+  const PipelineSchedule& schedule_;
+  int rank_;
+  std::vector<std::vector<int>> done_;
+  std::map<Key, int> consumed_at_;  ///< place in the receiver's program
+  std::map<Key, std::vector<int>> clock_at_send_;
+  std::vector<Message> sent_;  ///< by the rank, not known to have arrived
+};
+
+/// What each peer sends to the rank, in its order.
+std::map<int, std::vector<Message>> incoming(const PipelineSchedule& s, int rank) {
+  std::map<int, std::vector<Message>> queues;
+  for (int peer = 0; peer < s.ranks(); ++peer) {
+    if (peer == rank) continue;
+    for (const Action& action : s.program[at(peer)]) {
+      for (Message m : output_of(s, action)) {
+        if (m.peer != rank) continue;
+        m.peer = peer;
+        queues[peer].push_back(m);
+      }
+    }
+  }
+  return queues;
+}
+
+}  // namespace
+
+std::vector<ActionTransfers> transfers_of(const PipelineSchedule& schedule, int rank) {
+  const auto& program = schedule.program[at(rank)];
+  std::vector<ActionTransfers> out(program.size());
+  const std::vector<std::vector<Message>> arrivals = Clocks(schedule, rank).arrivals();
+  std::map<int, std::vector<Message>> queues = incoming(schedule, rank);
+  std::map<int, std::size_t> posted;
+  /// Everything that a peer sends up to this message is posted by the time of this action.
+  const auto post_until = [&](const Message& wanted, std::vector<Message>& post) {
+    const std::vector<Message>& queue = queues[wanted.peer];
+    const auto found = std::ranges::find(queue, wanted);
+    TW_CHECK(found != queue.end(), "no rank sends what stage ", wanted.stage, " waits for");
+    for (std::size_t& next = posted[wanted.peer];
+         queue.begin() + static_cast<std::ptrdiff_t>(next) <= found; ++next)
+      post.push_back(queue[next]);
+  };
+  for (std::size_t i = 0; i < program.size(); ++i) {
+    out[i].input = input_of(schedule, program[i]);
+    out[i].output = output_of(schedule, program[i]);
+    out[i].arrived = arrivals[i];
+    for (std::size_t near = i; near < std::min(i + 2, program.size()); ++near)
+      for (const Message& m : input_of(schedule, program[near]))
+        if (m.peer != rank) post_until(m, out[i].post);
+  }
+  return out;
+}
+
+}  // namespace tokenwerk
