@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "launch/checkpoint_diff.h"
 #include "launch/exit_code.h"
 #include "parallel/checkpoint/checkpoint.h"
 
@@ -58,6 +59,23 @@ void verify(const std::string& path, int& exit_code) {
   }
 }
 
+void add_diff(CLI::App& command, int& exit_code) {
+  CLI::App* diff = command.add_subcommand(
+      "diff", "Compare two checkpoints array by array, however each is cut; exit 3: they differ");
+  for (const char* name : {"A", "B"})
+    diff->add_option(name, "A step's folder, or a directory: its newest")->required();
+  diff->add_flag("--arrays-only")->description("Step and state may differ");
+  diff->callback([diff, &exit_code] {
+    const auto path = [diff](const char* name) {
+      return diff->get_option(name)->as<std::string>();
+    };
+    const DiffScope scope =
+        diff->count("--arrays-only") > 0 ? DiffScope::arrays : DiffScope::everything;
+    if (!print_checkpoint_diff(path("A"), path("B"), scope))
+      exit_code = static_cast<int>(ExitCode::wrong_data);
+  });
+}
+
 }  // namespace
 
 void add_checkpoint_command(CLI::App& app, int& exit_code) {
@@ -71,6 +89,7 @@ void add_checkpoint_command(CLI::App& app, int& exit_code) {
   show->callback([show] { inspect(show->get_option("PATH")->as<std::string>()); });
   check->callback(
       [check, &exit_code] { verify(check->get_option("PATH")->as<std::string>(), exit_code); });
+  add_diff(*command, exit_code);
 }
 
 }  // namespace tokenwerk
