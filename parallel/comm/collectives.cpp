@@ -94,7 +94,10 @@ MessagePlan plan_all_reduce(PlanSite site, Index count, std::size_t element) {
 MessagePlan plan_reduce_scatter(PlanSite site, Index count, std::size_t element) {
   PlanBuilder b;
   const RingLayout layout{PlanBuffer::workspace, count * site.size, element, site.size};
-  add_ring(b, site, layout, RingPhases::reduce_scatter);
+  if (std::has_single_bit(static_cast<unsigned>(site.size)))
+    add_halving_scatter(b, site, static_cast<std::size_t>(count) * element);
+  else
+    add_ring(b, site, layout, RingPhases::reduce_scatter);
   b.copy(output(0, static_cast<std::size_t>(count) * element), layout.chunk(site.rank));
   return b.take();
 }

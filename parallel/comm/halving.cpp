@@ -8,15 +8,17 @@ namespace {
 /// One partner: what we keep and sum, what we give away and get back summed.
 struct Round {
   int peer = -1;
-  ByteRange kept{}, given{};
+  std::vector<ByteRange> kept{}, given{};
   PlannedMessage sent{};  ///< the messages that carry `given`
 };
 
-std::vector<ByteRange> segments_of(const ByteRange& range) {
+std::vector<ByteRange> segments_of(const std::vector<ByteRange>& ranges) {
   std::vector<ByteRange> out;
-  for (std::size_t done = 0; done < range.bytes; done += plan_segment_bytes)
-    out.push_back(
-        {range.buffer, range.first + done, std::min(plan_segment_bytes, range.bytes - done)});
+  for (const ByteRange& range : ranges) {
+    for (std::size_t done = 0; done < range.bytes; done += plan_segment_bytes)
+      out.push_back(
+          {range.buffer, range.first + done, std::min(plan_segment_bytes, range.bytes - done)});
+  }
   return out;
 }
 
@@ -57,8 +59,8 @@ void add_halving_doubling(PlanBuilder& b, PlanSite site, Index count, std::size_
     const Index middle = first + (last - first) / 2;
     const bool lower = (site.rank & distance) == 0;
     Round round{.peer = site.rank ^ distance,
-                .kept = lower ? range(first, middle) : range(middle, last),
-                .given = lower ? range(middle, last) : range(first, middle)};
+                .kept = {lower ? range(first, middle) : range(middle, last)},
+                .given = {lower ? range(middle, last) : range(first, middle)}};
     send_given(b, round);
     receive_kept(b, round);
     rounds.push_back(round);
@@ -66,9 +68,25 @@ void add_halving_doubling(PlanBuilder& b, PlanSite site, Index count, std::size_
   }
   for (std::size_t i = rounds.size(); i-- > 0;) {
     b.wait(rounds[i].sent);
-    const PlannedMessage received = b.receive(rounds[i].peer, rounds[i].given);
-    b.send(rounds[i].peer, rounds[i].kept);
+    const PlannedMessage received = b.receive(rounds[i].peer, rounds[i].given.front());
+    b.send(rounds[i].peer, rounds[i].kept.front());
     b.wait(received);
+  }
+}
+
+void add_halving_scatter(PlanBuilder& b, PlanSite site, std::size_t bytes) {
+  const auto part = [bytes](int rank) {
+    return ByteRange{PlanBuffer::workspace, static_cast<std::size_t>(rank) * bytes, bytes};
+  };
+  for (int distance = 1; distance < site.size; distance *= 2) {
+    // So far both hold the parts of ranks that agree with them in the lower bits.
+    Round round{.peer = site.rank ^ distance};
+    for (int rank = site.rank % distance; rank < site.size; rank += distance)
+      ((rank & distance) == (site.rank & distance) ? round.kept : round.given)
+          .push_back(part(rank));
+    send_given(b, round);
+    receive_kept(b, round);
+    b.wait(round.sent);
   }
 }
 

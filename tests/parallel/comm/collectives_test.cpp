@@ -92,6 +92,49 @@ TEST(Collectives, AllReduceGivesTheSameBitsOnEveryRankAndInEveryRun) {
     }
 }
 
+/// The sum over ranks first .. first + count, a power of two, of their element: two halves.
+float tree_of(const std::vector<std::vector<float>>& values, std::size_t first, std::size_t count,
+              std::size_t element) {
+  if (count == 1) return values[first][element];
+  return tree_of(values, first, count / 2, element) +
+         tree_of(values, first + count / 2, count / 2, element);
+}
+
+TEST(Collectives, PowersOfTwoSumByTheBinaryTreeOverRanks) {
+  for (int size : {1, 2, 4, 8}) {
+    for (Index count : {100, 40000}) {  // of a rank's part
+      std::vector<std::vector<float>> values;
+      for (int rank = 0; rank < size; ++rank) {
+        const std::vector<std::byte> bytes = floats(rank, count * size, 0.1);
+        values.emplace_back(static_cast<std::size_t>(count * size));
+        std::memcpy(values.back().data(), bytes.data(), bytes.size());
+      }
+      std::vector<float> want(values[0].size());
+      for (std::size_t i = 0; i < want.size(); ++i) want[i] = tree_of(values, 0, values.size(), i);
+      std::vector<std::byte> expected(want.size() * sizeof(float));
+      std::memcpy(expected.data(), want.data(), expected.size());
+
+      PlanPlayer all = make_player(
+          size, 5, [&](PlanSite s) { return plan_all_reduce(s, count * size, 4); },
+          [&](int rank) {
+            return PlayedBuffers{floats(rank, count * size, 0.1), {}, {}, {}};
+          });
+      ASSERT_EQ(all.play(), "");
+      PlanPlayer parts = make_player(
+          size, 6, [&](PlanSite s) { return plan_reduce_scatter(s, count, 4); },
+          [&](int rank) {
+            return PlayedBuffers{floats(0, count), {}, floats(rank, count * size, 0.1), {}};
+          });
+      ASSERT_EQ(parts.play(), "");
+      for (int rank = 0; rank < size; ++rank) {
+        EXPECT_TRUE(all.buffers(rank).output == expected) << size << " ranks";
+        EXPECT_TRUE(parts.buffers(rank).output == part(expected, rank * count, count))
+            << size << " ranks";
+      }
+    }
+  }
+}
+
 TEST(Collectives, LargeAllReduceSendsTheFewestBytesPossible) {
   for (int size : {2, 3, 8}) {
     const Index count = 840 * 24;
