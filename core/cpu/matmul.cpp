@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/cpu/families.h"
+#include "core/cpu/fixed_product.h"
 #include "core/cpu/kernels/matmul.h"
 #include "core/cpu/onednn.h"
 #include "core/cpu/parallel_for.h"
@@ -81,19 +82,26 @@ void start_rows(Stream& stream, TensorView y, ConstTensorView bias, Write write)
   }
 }
 
+/// A bias in the type of the sums.
+Tensor sums_of(Stream& stream, ConstTensorView bias) {
+  Tensor wide(stream.device(), accumulation_type(bias.dtype), {bias.count()});
+  convert(stream, wide.reshaped({1, bias.count()}), bias);
+  return wide;
+}
+
 class CpuMatmulOps final : public MatmulOps {
  public:
   void do_matmul(Stream& stream, TensorView y, ConstTensorView x, ConstTensorView w,
                  ConstTensorView bias, Matmul how) override {
-    product(stream, y, {x, Side::as_stored}, {w, Side::transposed}, bias, how.write);
+    product(stream, y, {x, Side::as_stored}, {w, Side::transposed}, bias, how);
   }
   void do_matmul_backward_input(Stream& stream, TensorView dx, ConstTensorView dy,
                                 ConstTensorView w, Matmul how) override {
-    product(stream, dx, {dy, Side::as_stored}, {w, Side::as_stored}, {}, how.write);
+    product(stream, dx, {dy, Side::as_stored}, {w, Side::as_stored}, {}, how);
   }
   void do_matmul_backward_weight(Stream& stream, TensorView dw, ConstTensorView dy,
                                  ConstTensorView x, Matmul how) override {
-    product(stream, dw, {dy, Side::transposed}, {x, Side::as_stored}, {}, how.write);
+    product(stream, dw, {dy, Side::transposed}, {x, Side::as_stored}, {}, how);
   }
 
   void do_bias_backward(Stream& stream, TensorView dbias, ConstTensorView dy, Matmul how) override {
@@ -114,11 +122,17 @@ class CpuMatmulOps final : public MatmulOps {
  private:
   /// c(M,N) = a(M,K) b(K,N) + bias(N), by whatever this dtype and CPU want.
   void product(Stream& stream, TensorView c, const Operand& a, const Operand& b,
-               ConstTensorView bias, Write write) {
+               ConstTensorView bias, const Matmul& how) {
+    const Write write = how.write;
     if (c.rows() == 0 || c.columns() == 0) return;
-    if (a.columns() == 0 || a.view.dtype == DType::f64) {
+    if (a.columns() == 0) {
       start_rows(stream, c, bias, write);
-      if (a.columns() > 0) multiply_f64(c, a.matrix(), b.matrix());
+    } else if (how.order == SumOrder::fixed) {
+      const Tensor wide_bias = bias ? sums_of(stream, bias) : Tensor();
+      multiply_fixed(c, a.matrix(), b.matrix(), wide_bias, how);
+    } else if (a.view.dtype == DType::f64) {
+      start_rows(stream, c, bias, write);
+      multiply_f64(c, a.matrix(), b.matrix());
     } else if (a.view.dtype == DType::bf16 && !ProductCache::has_fast_bf16()) {
       product_by_f32(stream, c, a, b, bias, write);
     } else {
@@ -152,10 +166,7 @@ class CpuMatmulOps final : public MatmulOps {
   void product_of_blocks(Stream& stream, TensorView c, const Operand& a, const Operand& b,
                          ConstTensorView bias, Write write) {
     Tensor wide_bias;
-    if (bias) {
-      wide_bias = Tensor(stream.device(), DType::f32, {c.columns()});
-      convert(stream, wide_bias.reshaped({1, c.columns()}), bias);
-    }
+    if (bias) wide_bias = sums_of(stream, bias);
     for (Index k = 0; k < a.columns(); k += convert_block) {
       const Index depth = std::min(convert_block, a.columns() - k);
       const ConvertedOperand left(stream, a.part(0, a.rows(), k, depth));

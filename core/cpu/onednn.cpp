@@ -1,6 +1,5 @@
 #include "core/cpu/onednn.h"
 
-#include <algorithm>
 #include <array>
 #include <dnnl.hpp>
 #include <map>
@@ -65,17 +64,6 @@ Product make_product(const dnnl::engine& engine, const Matrix& a, const Matrix& 
 }
 
 }  // namespace
-
-Matrix matrix_of(const ConstTensorView& view) {
-  // A lone row may have any stride, which oneDNN would still check.
-  return {view.data, view.rows(), view.columns(), std::max(view.row_stride, view.columns()),
-          1,         view.dtype};
-}
-
-Matrix transpose_of(const ConstTensorView& view) {
-  const Matrix m = matrix_of(view);
-  return {m.data, m.columns, m.rows, 1, m.row_stride, m.dtype};
-}
 
 struct ProductCache::Primitives {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};

@@ -4,24 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "core/cpu/matrix.h"
 #include "core/ops/operations.h"
-#include "core/tensor.h"
 
 namespace tokenwerk::cpu {
-
-/// A (rows, columns) window on memory with a stride for each dim, so that it may be a transpose.
-struct Matrix {
-  const void* data = nullptr;
-  Index rows = 0;
-  Index columns = 0;
-  Index row_stride = 0;
-  Index column_stride = 1;
-  DType dtype = DType::f32;
-};
-
-/// The window itself, or its transpose.
-[[nodiscard]] Matrix matrix_of(const ConstTensorView& view);
-[[nodiscard]] Matrix transpose_of(const ConstTensorView& view);
 
 /// Products c = a b + bias of f32 or bf16, with one oneDNN primitive for each combination of
 /// shapes, strides, dtypes and write mode met so far: making one takes longer than a small product.

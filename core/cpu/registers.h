@@ -33,6 +33,18 @@ TW_INLINE Register<A> load_register(const A* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
+TW_INLINE Register<float> load_register(const Bf16* p) {
+#if defined(__AVX512F__)
+  return load(p);
+#elif defined(__AVX2__)
+  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p));
+  return (Register<float>)_mm256_slli_epi32(wide, 16);
+#else
+  Register<float> v;
+  for (int i = 0; i < width_of<float>; ++i) v[i] = load_one(p + i);
+  return v;
+#endif
+}
 template <typename A>
 TW_INLINE void store_register(A* p, Register<A> v) {
   std::memcpy(p, &v, sizeof v);

@@ -14,6 +14,22 @@ void check_result(const TensorView& y, std::string_view operation, std::string_v
   check_matrix(y, operation, operand, y.rows(), y.columns(), y.dtype);
 }
 
+void check_order(std::string_view operation, const Matmul& how, Index depth) {
+  Index sum = 0;
+  for (std::size_t i = 0; i < how.parts.size(); ++i) {
+    TW_CHECK_AS(ShapeError, how.parts[i] >= 0 && (i == 0 || how.parts[i - 1] > 0 || !how.parts[i]),
+                operation, ": part ", i, " of the summed dim is ", how.parts[i]);
+    sum += how.parts[i];
+  }
+  TW_CHECK_AS(ShapeError, sum == 0 || sum == depth, operation, ": parts of ", sum,
+              " in a summed dim of ", depth);
+  const bool power = how.chunks > 0 && (how.chunks & (how.chunks - 1)) == 0;
+  TW_CHECK_AS(ShapeError, power && how.chunks <= Matmul::most_chunks, operation, ": ", how.chunks,
+              " chunks, wants a power of two up to ", Matmul::most_chunks);
+  TW_CHECK_AS(ShapeError, how.order == SumOrder::fixed || (how.chunks == 1 && sum == 0), operation,
+              ": chunks and parts of a sum in fast order");
+}
+
 }  // namespace
 
 void matmul(Stream& stream, TensorView y, ConstTensorView x, ConstTensorView w,
@@ -22,6 +38,7 @@ void matmul(Stream& stream, TensorView y, ConstTensorView x, ConstTensorView w,
   check_matrix(x, "matmul", "x", y.rows(), x.columns(), x.dtype);
   check_matrix(w, "matmul", "w", y.columns(), x.columns(), x.dtype);
   if (bias) check_vector(bias, "matmul", "bias", y.columns(), x.dtype);
+  check_order("matmul", how, x.columns());
   family(stream).do_matmul(stream, y, x, w, bias, how);
 }
 
@@ -30,6 +47,7 @@ void matmul_backward_input(Stream& stream, TensorView dx, ConstTensorView dy, Co
   check_result(dx, "matmul_backward_input", "dx", dy.dtype);
   check_matrix(dy, "matmul_backward_input", "dy", dx.rows(), dy.columns(), dy.dtype);
   check_matrix(w, "matmul_backward_input", "w", dy.columns(), dx.columns(), dy.dtype);
+  check_order("matmul_backward_input", how, dy.columns());
   family(stream).do_matmul_backward_input(stream, dx, dy, w, how);
 }
 
@@ -40,6 +58,7 @@ void matmul_backward_weight(Stream& stream, TensorView dw, ConstTensorView dy, C
   check_matrix(x, "matmul_backward_weight", "x", x.rows(), dw.columns(), x.dtype);
   check_matrix(dw, "matmul_backward_weight", "dw", dw.rows(), dw.columns(),
                accumulation_type(x.dtype));
+  check_order("matmul_backward_weight", how, x.rows());
   family(stream).do_matmul_backward_weight(stream, dw, dy, x, how);
 }
 

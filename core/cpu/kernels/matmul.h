@@ -1,5 +1,5 @@
 #pragma once
-/// Own kernels of core/cpu/matmul.cpp; the products themselves are oneDNN's.
+/// Kernels of core/cpu/matmul.cpp beside the products, which are oneDNN's or kernels/product.h's.
 
 #include "core/cpu/isa.h"
 #include "core/dtype.h"

@@ -18,6 +18,7 @@
 #include "core/cpu/kernels/matmul.h"
 #include "core/cpu/kernels/norm.h"
 #include "core/cpu/kernels/optimizer.h"
+#include "core/cpu/kernels/product.h"
 #include "core/cpu/kernels/rope.h"
 #include "tests/support/dtypes.h"
 #include "tests/support/reference.h"
@@ -173,6 +174,45 @@ TEST_P(IsaTest, Matmul) {
     Tensor sums = operand(sums_, n, 2);
     matmul_kernels(set).add_rows(dtype_, sums.view().data, dy.view().data, 11, n, n);
     return results(sums);
+  });
+}
+
+TEST_P(IsaTest, Product) {
+  const auto multiply = [&](Isa set, Index n, const ProductSource& a, const ProductSource& b,
+                            const Tensor& result) {
+    const ProductKernels& k = product_kernels(set);
+    const Index depth = a.depth, columns = k.tile_columns / (sums_ == DType::f64 ? 2 : 1);
+    const auto panels = [&](Index count, Index width) {
+      return Tensor(*test_.device, sums_,
+                    {(count + width - 1) / width * panel_distance(depth, width)});
+    };
+    const Tensor left = panels(a.count, k.tile_rows), right = panels(b.count, columns);
+    const Tensor sums(*test_.device, sums_, {2 * k.tile_rows * columns});
+    const std::vector<ProductStep> steps = {{depth / 3, 0, true, true},
+                                            {depth - depth / 3, 1, true, true}};
+    k.pack_left(left.view().data, depth, 0, a);
+    k.pack_right(right.view().data, depth, 0, b);
+    k.multiply({dtype_,
+                a.count,
+                b.count,
+                depth,
+                left.view().data,
+                right.view().data,
+                steps.data(),
+                2,
+                sums.view().data,
+                0,
+                {dtype_, {result.view().data, n}, nullptr, true}});
+  };
+  expect_equal_bits([&](Isa set, Index n) {
+    const Index rows = 31, depth = 50;
+    const Tensor a = operand(dtype_, rows * depth, 1), b = operand(dtype_, n * depth, 2);
+    Tensor y = operand(dtype_, rows * n, 3), z = operand(dtype_, rows * n, 4);
+    multiply(set, n, {dtype_, a.view().data, depth, 1, rows, depth},
+             {dtype_, b.view().data, 1, n, n, depth}, y);
+    multiply(set, n, {dtype_, a.view().data, 1, rows, rows, depth},
+             {dtype_, b.view().data, depth, 1, n, depth}, z);
+    return results(y, z);
   });
 }
 
