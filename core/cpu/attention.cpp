@@ -98,8 +98,8 @@ class CpuAttentionOps final : public AttentionOps {
                              const AttentionShape& shape) override {
     const Index heads = shape.batch * shape.kv_heads;
     if (heads == 0) return;
-    const Index elements =
-        attention_backward_scratch(shape.head_size, shape.query_offset + shape.query_length);
+    const Index elements = attention_backward_scratch(
+        shape.head_size, shape.query_offset + shape.query_length, shape.heads / shape.kv_heads);
     for_units(*dq.device, q.dtype, heads, elements, [&](Index head, void* scratch) {
       const Place place(shape, head / shape.kv_heads, head % shape.kv_heads);
       AttentionTask task = task_of(shape, q.dtype);
@@ -112,6 +112,7 @@ class CpuAttentionOps final : public AttentionOps {
       task.dq = rows_at(dq, place.query_row, place.query_column);
       task.dk = rows_at(dk, place.key_row, place.key_column);
       task.dv = rows_at(dv, place.key_row, place.key_column);
+      task.key_gradient_dtype = dk.dtype;
       task.scratch = scratch;
       attention_kernels().backward(task);
     });

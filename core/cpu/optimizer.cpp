@@ -9,9 +9,19 @@
 namespace tokenwerk::cpu {
 namespace {
 
-/// Elements of a row whose squares one thread sums; longer rows are the sum of their pieces in
-/// order.
+/// Elements whose squares are one sum; longer runs are the sum of their pieces in order.
 constexpr Index piece_columns = 1 << 15;
+
+Index pieces_of(Index columns) {
+  return std::max<Index>(1, (columns + piece_columns - 1) / piece_columns);
+}
+
+/// Of piece p of the columns first .. first + columns of a row.
+double squares_of_piece(const ConstTensorView& x, Index row, Index first, Index columns, Index p) {
+  const Index begin = p * piece_columns;
+  return optimizer_kernels().squared_norm(x.dtype, at(x, row, first + begin),
+                                          std::min(piece_columns, columns - begin));
+}
 
 double scalar(const ConstTensorView& scalars, StepScalar which) {
   return scalars.as<double>()[static_cast<int>(which)];
@@ -48,13 +58,12 @@ class CpuOptimizerOps final : public OptimizerOps {
   }
 
   void do_squared_norm(Stream&, TensorView total, ConstTensorView x, Write write) override {
-    const Index pieces = std::max<Index>(1, (x.columns() + piece_columns - 1) / piece_columns);
+    const Index pieces = pieces_of(x.columns());
     std::vector<double> sums(static_cast<std::size_t>(x.rows() * pieces));
     parallel_rows(x.rows() * pieces, x.columns() / pieces, [&](Index first, Index last) {
       for (Index i = first; i < last; ++i) {
-        const Index column = i % pieces * piece_columns;
-        sums[static_cast<std::size_t>(i)] = optimizer_kernels().squared_norm(
-            x.dtype, at(x, i / pieces, column), std::min(piece_columns, x.columns() - column));
+        sums[static_cast<std::size_t>(i)] =
+            squares_of_piece(x, i / pieces, 0, x.columns(), i % pieces);
       }
     });
     double sum = 0.0;
@@ -65,6 +74,21 @@ class CpuOptimizerOps final : public OptimizerOps {
     }
     double& out = *total.as<double>();
     out = write == Write::accumulate ? out + sum : sum;
+  }
+
+  void do_squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x) override {
+    const Index tiles = squares.columns();
+    parallel_rows(x.rows(), x.columns(), [&](Index first, Index last) {
+      for (Index i = first * tiles; i < last * tiles; ++i) {
+        const Index row = i / tiles, tile = i % tiles;
+        const Index begin = tile * x.columns() / tiles;
+        const Index columns = (tile + 1) * x.columns() / tiles - begin;
+        double sum = 0.0;
+        for (Index p = 0; p < pieces_of(columns); ++p)
+          sum += squares_of_piece(x, row, begin, columns, p);
+        squares.as<double>()[row * squares.row_stride + tile] = sum;
+      }
+    });
   }
 
   void do_clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm,

@@ -30,8 +30,17 @@ struct Operands {
                  shape.heads * shape.head_size, dtype);
   }
   void check_key(const ConstTensorView& view, std::string_view name) const {
+    check_key(view, name, dtype);
+  }
+  /// dk and dv share a type, which may be that of the sums.
+  void check_key_gradients(const ConstTensorView& dk, const ConstTensorView& dv) const {
+    const DType type = dk.dtype == accumulation_type(dtype) ? dk.dtype : dtype;
+    check_key(dk, "dk", type);
+    check_key(dv, "dv", type);
+  }
+  void check_key(const ConstTensorView& view, std::string_view name, DType type) const {
     check_matrix(view, operation, name, shape.batch * shape.key_rows,
-                 shape.kv_heads * shape.head_size, dtype);
+                 shape.kv_heads * shape.head_size, type);
   }
   void check_stats(const ConstTensorView& stats) const {
     check_vector(stats, operation, "stats", shape.batch * shape.heads * shape.query_length,
@@ -60,8 +69,7 @@ void attention_backward(Stream& stream, TensorView dq, TensorView dk, TensorView
   const Operands operands{"attention_backward", shape, q.dtype};
   operands.check_shape();
   operands.check_query(dq, "dq");
-  operands.check_key(dk, "dk");
-  operands.check_key(dv, "dv");
+  operands.check_key_gradients(dk, dv);
   operands.check_query(dout, "do");
   operands.check_query(q, "q");
   operands.check_key(k, "k");

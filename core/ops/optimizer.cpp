@@ -31,6 +31,14 @@ void squared_norm(Stream& stream, TensorView total, ConstTensorView x, Write wri
   family(stream).do_squared_norm(stream, total, x, write);
 }
 
+void squared_norm_tiles(Stream& stream, TensorView squares, ConstTensorView x) {
+  TW_CHECK_AS(ShapeError, x.dtype != DType::i32, "squared_norm_tiles: x is i32");
+  check_matrix(x, "squared_norm_tiles", "x", x.rows(), x.columns(), x.dtype);
+  TW_CHECK_AS(ShapeError, squares.columns() > 0, "squared_norm_tiles: no tiles");
+  check_matrix(squares, "squared_norm_tiles", "squares", x.rows(), squares.columns(), DType::f64);
+  family(stream).do_squared_norm_tiles(stream, squares, x);
+}
+
 void clip_by_norm(Stream& stream, TensorView scalars, ConstTensorView squared_norm,
                   double maximum) {
   check_vector(scalars, "clip_by_norm", "scalars", step_scalar_count, DType::f64);

@@ -38,6 +38,11 @@ void adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
 /// added in order.
 void squared_norm(Stream&, TensorView total, ConstTensorView x, Write write);
 
+/// squares(N,S), f64: the sums of squares of x(N,C) in S tiles a row, tile i being its columns from
+/// floor(i C / S) on, each in an order that its own elements alone decide. What trees over rows and
+/// tiles make of them does not depend on how an array is cut along either.
+void squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x);
+
 /// From the sum of squares of the whole gradient (1), f64: writes gradient_norm, finite, and
 /// gradient_scale = min(1, maximum / norm) (1 if maximum is 0: no clipping) to `scalars`.
 void clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm, double maximum);
@@ -49,6 +54,7 @@ class OptimizerOps {
                         ConstTensorView gradient, ConstTensorView scalars,
                         const AdamW& options) = 0;
   virtual void do_squared_norm(Stream&, TensorView total, ConstTensorView x, Write write) = 0;
+  virtual void do_squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x) = 0;
   virtual void do_clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm,
                                double maximum) = 0;
 };

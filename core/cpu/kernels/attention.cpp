@@ -1,5 +1,6 @@
 #include "core/cpu/kernels/attention.h"
 
+#include "core/cpu/kernels/attention_backward.h"
 #include "core/cpu/kernels/attention_blocks.h"
 #include "core/cpu/kernels/dispatch.h"
 
@@ -121,130 +122,6 @@ void forward_typed(const AttentionTask& task, Index first, Index last) {
     for (Index i = first; i < last; i += block)
       forward_block<T>(task, head, i, smaller(block, last - i), keys, values, scratch);
   }
-}
-
-/// Scratch of one call of backward. Keys, values and their gradients stay for all query heads, in
-/// whose order the gradients are summed; the rest belongs to one block of queries.
-template <typename A>
-struct BackwardScratch {
-  BackwardScratch(Scratch<A> from, Index width, Index keys_seen)
-      : keys(from.take(keys_seen * width)),
-        values(from.take(keys_seen * width)),
-        dkeys(from.take(keys_seen * width)),
-        dvalues(from.take(keys_seen * width)),
-        q(from.take(block * width)),
-        q_transposed(from.take(block * width)),
-        dout(from.take(block * width)),
-        dout_transposed(from.take(block * width)),
-        dq(from.take(block * width)),
-        probabilities(from.take(block * block)),
-        dscores(from.take(block * block)) {}
-  A *keys, *values, *dkeys, *dvalues;
-  A *q, *q_transposed, *dout, *dout_transposed, *dq;
-  A *probabilities, *dscores;
-  A stats[block] = {};
-  A delta[block] = {};  ///< sum over a row of dout * o
-};
-
-/// Turns scores into probabilities, and the products dout . v in dscores into the gradient of the
-/// scores: p * (dout . v - delta).
-template <typename A>
-void differentiate(const CausalBlock& at, BackwardScratch<A>& s) {
-  for (Index j = 0; j < at.keys; ++j) {
-    const Index first = at.first_lane(j / lanes * lanes);
-    for (Index lane = first; lane < at.queries; lane += width_of<A>) {
-      A* p = s.probabilities + j * block + lane;
-      A* ds = s.dscores + j * block + lane;
-      Register<A> probability =
-          math::exp_of_negative(load_register(p) - load_register(s.stats + lane));
-      const Index hidden = at.hidden(j, lane);
-      if (hidden > 0) probability = hide<A>(probability, hidden, A{});
-      store_register(p, probability);
-      store_register(ds, probability * (load_register(ds) - load_register(s.delta + lane)));
-    }
-  }
-}
-
-/// dv += p^T dout, dk += ds^T q, dq += ds k for one block.
-template <typename A>
-void add_gradients(const CausalBlock& at, Index width, BackwardScratch<A>& s) {
-  const Index row_step = at.whole() ? at.keys : lanes;
-  for (Index j = 0; j < at.keys; j += row_step) {
-    const Index lane = at.first_lane(j), rows = smaller(row_step, at.keys - j);
-    const Index from = (at.key + j) * width;
-    multiply<A>(s.dvalues + from, width, rows, width,
-                {s.probabilities + j * block + lane, block, 1}, s.dout + lane * width, width,
-                at.queries - lane, Start::result);
-    multiply<A>(s.dkeys + from, width, rows, width, {s.dscores + j * block + lane, block, 1},
-                s.q + lane * width, width, at.queries - lane, Start::result);
-  }
-  const Index step = at.whole() ? at.queries : lanes;
-  for (Index i = 0; i < at.queries; i += step) {
-    multiply<A>(s.dq + i * width, width, smaller(step, at.queries - i), width,
-                {s.dscores + i, 1, block}, s.keys + at.key * width, width, at.rows_seen(i + step),
-                at.key == 0 ? Start::zero : Start::result);
-  }
-}
-
-/// Packs a block of queries of one head with their output's gradient.
-template <typename T, typename A = Accumulator<T>>
-void load_block(const AttentionTask& task, Index head, Index first, Index queries,
-                BackwardScratch<A>& s) {
-  const Index size = task.head_size, width = padded_head_size(size), column = head * size;
-  pack(s.q, width, row_of<T>(task.q, first, column), task.q.stride, queries, size,
-       static_cast<A>(task.scale));
-  pack(s.dout, width, row_of<T>(task.dout, first, column), task.dout.stride, queries, size, A{1});
-  transpose(s.q_transposed, s.q, width, queries, size);
-  transpose(s.dout_transposed, s.dout, width, queries, size);
-  const A* stats = static_cast<const A*>(task.stats_read) + head * task.query_length + first;
-  for (Index i = 0; i < queries; ++i) {
-    const T* o = row_of<T>(task.o_read, first + i, column);
-    Lanes<A> products{};
-    for_lanes(size, [&](Index c, auto n) {
-      products += load(s.dout + i * width + c) * load_first(o + c, n);
-    });
-    s.delta[i] = sum_of(products);
-    s.stats[i] = stats[i];
-  }
-}
-
-/// dk or dv from its sums; rows that no query sees become zero.
-template <typename T, typename A = Accumulator<T>>
-void store_key_gradients(const AttentionTask& task, const AttentionRows& out, const A* sums,
-                         Index seen) {
-  const Index width = padded_head_size(task.head_size);
-  unpack(row_of<T>(out, 0, 0), out.stride, sums, width, seen, task.head_size,
-         [](Index) { return A{1}; });
-  for (Index r = seen; r < task.key_rows; ++r)
-    __builtin_memset(row_of<T>(out, r, 0), 0, static_cast<std::size_t>(task.head_size) * sizeof(T));
-}
-
-template <typename T, typename A = Accumulator<T>>
-void backward_typed(const AttentionTask& task) {
-  const Index size = task.head_size, width = padded_head_size(size);
-  const Index seen = task.query_offset + task.query_length;
-  BackwardScratch<A> s(Scratch<A>{static_cast<A*>(task.scratch)}, width, seen);
-  pack(s.keys, width, row_of<T>(task.k, 0, 0), task.k.stride, seen, size, A{1});
-  pack(s.values, width, row_of<T>(task.v, 0, 0), task.v.stride, seen, size, A{1});
-  for (Index i = 0; i < 2 * seen * width; ++i) s.dkeys[i] = A{};  // and dvalues, which follow
-  for (Index head = 0; head < task.group; ++head) {
-    for (Index first = 0; first < task.query_length; first += block) {
-      const Index queries = smaller(block, task.query_length - first);
-      load_block<T>(task, head, first, queries, s);
-      const Index position = task.query_offset + first;
-      for (Index key = 0; key < position + queries; key += block) {
-        const CausalBlock at{position, key, queries, smaller(block, position + queries - key)};
-        multiply_seen(at, s.probabilities, s.keys + key * width, width, s.q_transposed, size);
-        multiply_seen(at, s.dscores, s.values + key * width, width, s.dout_transposed, size);
-        differentiate(at, s);
-        add_gradients(at, width, s);
-      }
-      unpack(row_of<T>(task.dq, first, head * size), task.dq.stride, s.dq, width, queries, size,
-             [&](Index) { return task.scale; });
-    }
-  }
-  store_key_gradients<T>(task, task.dk, s.dkeys, seen);
-  store_key_gradients<T>(task, task.dv, s.dvalues, seen);
 }
 
 void forward(const AttentionTask& task, Index first, Index last) {

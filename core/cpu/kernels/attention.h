@@ -37,7 +37,8 @@ struct AttentionTask {
   const void* stats_read;
   ConstAttentionRows dout;
   AttentionRows dq, dk, dv;
-  void* scratch;  ///< of the size below
+  DType key_gradient_dtype;  ///< of dk and dv: `dtype`, or the type of the sums
+  void* scratch;             ///< of the size below
 };
 
 /// D as the kernels store it in scratch: whole vectors of sixteen.
@@ -45,14 +46,22 @@ struct AttentionTask {
   return (head_size + 15) / 16 * 16;
 }
 
+/// Sums over query heads that a binary tree over the heads of a group holds at once.
+[[nodiscard]] constexpr Index attention_tree_levels(Index group) {
+  Index levels = 1;
+  while (group >>= 1) ++levels;
+  return levels;
+}
+
 /// Elements (f32 or f64) of scratch. `keys` counts those that the last query sees.
 [[nodiscard]] constexpr Index attention_forward_scratch(Index head_size, Index keys) {
   const Index width = padded_head_size(head_size);
   return 2 * keys * width + 2 * attention_block * width + attention_block * attention_block;
 }
-[[nodiscard]] constexpr Index attention_backward_scratch(Index head_size, Index keys) {
+[[nodiscard]] constexpr Index attention_backward_scratch(Index head_size, Index keys, Index group) {
   const Index width = padded_head_size(head_size);
-  return 4 * keys * width + 5 * attention_block * width + 2 * attention_block * attention_block;
+  return (2 + 2 * attention_tree_levels(group)) * keys * width + 5 * attention_block * width +
+         2 * attention_block * attention_block;
 }
 
 struct AttentionKernels {

@@ -226,7 +226,7 @@ TEST_P(IsaTest, Attention) {
     Tensor o = operand(dtype_, queries * width, 5), dq = operand(dtype_, queries * width, 6);
     Tensor dk = operand(dtype_, keys * size, 7), dv = operand(dtype_, keys * size, 8);
     Tensor stats = operand(sums_, group * queries, 9);
-    const Tensor scratch(*test_.device, sums_, {attention_backward_scratch(size, keys)});
+    const Tensor scratch(*test_.device, sums_, {attention_backward_scratch(size, keys, group)});
     AttentionTask task{};
     task.dtype = dtype_;
     task.group = group;
@@ -246,6 +246,7 @@ TEST_P(IsaTest, Attention) {
     task.dq = {dq.view().data, width};
     task.dk = {dk.view().data, size};
     task.dv = {dv.view().data, size};
+    task.key_gradient_dtype = dtype_;
     task.scratch = scratch.view().data;
     attention_kernels(set).forward(task, 0, queries);
     attention_kernels(set).backward(task);
