@@ -20,7 +20,7 @@ BatchReader::BatchReader(Device& device, const TokenDataset& dataset, Index micr
   host_targets_.resize(static_cast<std::size_t>(tokens));
 }
 
-MicroBatch BatchReader::read(Stream& stream, std::span<const Index> samples, Index first_sequence) {
+MicroBatch BatchReader::read(Stream& stream, std::span<const Index> samples) {
   const SecondsInto timer(seconds_);
   const auto length = static_cast<std::size_t>(dataset_->sequence_length());
   const std::size_t count = samples.size() * length;
@@ -33,7 +33,6 @@ MicroBatch BatchReader::read(Stream& stream, std::span<const Index> samples, Ind
   std::fill(host_targets_.begin() + static_cast<std::ptrdiff_t>(count), host_targets_.end(),
             masked_target);
   MicroBatch batch;
-  batch.first_sequence = first_sequence;
   const auto copy = [&](const std::vector<std::int32_t>& host) {
     Tensor tensor(*device_, DType::i32, Shape{rows()});
     device_->copy_from_host(stream, tensor.view().data, host.data(), tensor.bytes());

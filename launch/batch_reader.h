@@ -27,9 +27,9 @@ class BatchReader {
 
   /// Tokens of a micro-batch.
   [[nodiscard]] Index rows() const { return static_cast<Index>(host_tokens_.size()); }
-  /// Reads these samples; first_sequence is the first one's global index. Where they are fewer than
-  /// micro_batch, sequences of masked targets fill it up.
-  MicroBatch read(Stream& stream, std::span<const Index> samples, Index first_sequence);
+  /// Reads these samples. Where they are fewer than micro_batch, sequences of masked targets fill
+  /// it up.
+  MicroBatch read(Stream& stream, std::span<const Index> samples);
   /// Seconds spent in `read` since the last call of this.
   [[nodiscard]] double take_seconds();
 

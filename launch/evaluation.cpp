@@ -8,6 +8,15 @@
 
 namespace tokenwerk {
 
+double total_on_host(Stream& stream, ConstTensorView sum) {
+  const Tensor total(stream.device(), DType::f64, Shape{1});
+  exact_total(stream, total, sum);
+  double value = 0.0;
+  stream.device().copy_to_host(stream, &value, total.view().data, sizeof value);
+  stream.synchronize();
+  return value;
+}
+
 Evaluation evaluate(Stream& stream, const TokenDataset& dataset, Communicator& data,
                     Index micro_batch, Index limit, const LossSum& loss_sum) {
   const Index samples =
@@ -21,7 +30,7 @@ Evaluation evaluate(Stream& stream, const TokenDataset& dataset, Communicator& d
     const Index first = std::min(mine.first + i * micro_batch, mine.last);
     batch.resize(static_cast<std::size_t>(std::min(micro_batch, mine.last - first)));
     std::iota(batch.begin(), batch.end(), first);
-    return reader.read(stream, batch, first);
+    return reader.read(stream, batch);
   };
   const double sum = loss_sum({(most + micro_batch - 1) / micro_batch, reader.rows(), read});
   return {sum / static_cast<double>(samples * dataset.sequence_length()), samples};
@@ -29,7 +38,7 @@ Evaluation evaluate(Stream& stream, const TokenDataset& dataset, Communicator& d
 
 LossSum whole_model_loss(Stream& stream, const Model& model, Communicator& data) {
   return [&](const EvaluationBatches& batches) {
-    const Tensor loss_sum(model.device(), DType::f64, Shape{1});
+    const Tensor loss_sum(model.device(), DType::f64, Shape{ExactSum::stored});
     fill(stream, loss_sum, 0.0);
     StageRunner runner(stream, model, nullptr, nullptr);
     runner.begin({.rows = batches.rows,
@@ -39,10 +48,7 @@ LossSum whole_model_loss(Stream& stream, const Model& model, Communicator& data)
                   .mode = Mode::evaluate});
     for (Index i = 0; i < batches.count; ++i) runner.forward(0, i, {}, {});
     data.all_reduce(stream, loss_sum);
-    double sum = 0.0;
-    model.device().copy_to_host(stream, &sum, loss_sum.view().data, sizeof sum);
-    stream.synchronize();
-    return sum;
+    return total_on_host(stream, loss_sum);
   };
 }
 

@@ -29,6 +29,9 @@ using LossSum = std::function<double(const EvaluationBatches&)>;
 [[nodiscard]] Evaluation evaluate(Stream& stream, const TokenDataset& dataset, Communicator& data,
                                   Index micro_batch, Index limit, const LossSum& loss_sum);
 
+/// An exact sum (ExactSum::stored) as one number, once the stream has come here.
+[[nodiscard]] double total_on_host(Stream& stream, ConstTensorView sum);
+
 /// The losses of a whole model on each rank of `data`.
 [[nodiscard]] LossSum whole_model_loss(Stream& stream, const Model& model, Communicator& data);
 

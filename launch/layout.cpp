@@ -104,6 +104,15 @@ class LayoutCheck {
                       tensor, config_->heads, config_->ffn_width, config_->kv_heads,
                       nearest_of(legal, tensor)));
     }
+    if (recipe_.training.reproducible.value_or(false) && 8 % tensor != 0) {
+      std::vector<Index> of_eight;
+      for (const Index t : legal)
+        if (8 % t == 0) of_eight.push_back(t);
+      add("parallel.tensor",
+          fmt::format("{} does not divide 8, which training.reproducible needs; the nearest legal "
+                      "value is {}",
+                      tensor, nearest_of(of_eight, tensor)));
+    }
     const Index length = recipe_.data.sequence_length;
     if (parallel_.sequence.value_or(false) && !faults_.any_of({"data.sequence_length"}) &&
         length % tensor != 0) {

@@ -30,6 +30,8 @@ Parallelism::Parallelism(MpiEnvironment& environment, Device& device, const Reci
     : mesh_(mesh_shape(recipe), environment.size()),
       here_(mesh_.coordinates(environment.rank())),
       zero_(static_cast<int>(recipe.parallel.zero)),
+      order_(*recipe.training.reproducible ? SumOrder::fixed : SumOrder::fast),
+      global_batch_(recipe.training.global_batch),
       gathered_(*recipe.parallel.zero_keep ? Gathered::until_updated : Gathered::until_used),
       schedule_(pipeline_schedule(recipe)) {
   const auto along = [&](Axis axis) { return environment.make_communicator(device, mesh_, axis); };

@@ -29,6 +29,9 @@ class Parallelism {
   [[nodiscard]] DataAxes data_axes() const;
   [[nodiscard]] TensorAxis& tensor() { return *tensor_axis_; }
   [[nodiscard]] int zero() const { return zero_; }
+  [[nodiscard]] SumOrder order() const { return order_; }
+  /// Sequences of a step.
+  [[nodiscard]] Index global_batch() const { return global_batch_; }
   [[nodiscard]] Gathered gathered() const { return gathered_; }
   /// Of the training steps.
   [[nodiscard]] const PipelineSchedule& schedule() const { return schedule_; }
@@ -41,6 +44,8 @@ class Parallelism {
   Mesh mesh_;
   MeshCoordinates here_;
   int zero_;
+  SumOrder order_;
+  Index global_batch_;
   Gathered gathered_;
   PipelineSchedule schedule_;
   std::unique_ptr<Communicator> world_, data_, replicate_, shard_, tensor_, pipeline_, copies_;

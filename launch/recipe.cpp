@@ -21,6 +21,7 @@ Recipe resolved(Recipe recipe, Index ranks) {
   const Index not_warming = training.steps - *training.warmup_steps;
   const Index decay = training.schedule == "wsd" ? training.steps / 10 : training.steps;
   fill(training.decay_steps, std::min(decay, not_warming));
+  fill(training.reproducible, false);
   fill(training.validate_every, Index{recipe.data.validation ? 250 : 0});
   ParallelSection& parallel = recipe.parallel;
   fill(parallel.data, ranks / (parallel.tensor * parallel.pipeline));

@@ -47,6 +47,7 @@ struct TrainingSection {
   Index global_batch = 32;          ///< in sequences, like micro_batch
   Index micro_batch = 1;
   std::string precision = "f32";
+  std::optional<bool> reproducible;
   Index seed = 1;
   double learning_rate = 3e-4;
   std::optional<double> minimum_learning_rate;

@@ -40,18 +40,19 @@ TrainStep::TrainStep(Stream& stream, Model& model, Parallelism& parallelism, con
     : stream_(&stream),
       model_(&model),
       parallelism_(&parallelism),
-      gradients_(make_gradient_sync(parallelism.zero(), stream, parallelism.data_axes(),
-                                    model.parameters(), model.units())),
+      gradients_(
+          make_gradient_sync({parallelism.zero(), parallelism.order(), parallelism.global_batch()},
+                             stream, parallelism.data_axes(), model.parameters(), model.units())),
       values_(*parallelism.data_axes().shard, model.parameters(), model.units(), unit_orders(model),
               parallelism.gathered()),
       optimizer_(stream.device(), stream, model.parameters(), options),
-      sums_(stream.device(), DType::f64, Shape{sums}),
+      sums_(stream.device(), DType::f64, Shape{sums, ExactSum::stored}),
       observer_(*this),
       runner_(stream, model, &gradients_->sink(), &observer_),
       pipeline_(parallelism.schedule(), parallelism.pipeline()) {}
 
 TensorView TrainStep::sum_at(Sum which) const {
-  return elements_of(sums_.view(), {which, which + 1});
+  return elements_of(sums_.view(), {which * ExactSum::stored, (which + 1) * ExactSum::stored});
 }
 
 StageInputs TrainStep::inputs(const StepBatches& batches, Mode mode) const {
@@ -60,7 +61,9 @@ StageInputs TrainStep::inputs(const StepBatches& batches, Mode mode) const {
           .read = batches.read,
           .loss_sum = sum_at(loss_sum),
           .scale = batches.scale,
-          .mode = mode};
+          .mode = mode,
+          .order = parallelism_->order(),
+          .first_sequence = batches.first_sequence};
 }
 
 StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batches) {
@@ -74,16 +77,16 @@ StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batch
   const ShardGradient shard = [this](const ParameterGroup& group) {
     return gradients_->shard(group);
   };
-  optimizer_.squared_norm(*stream_, sum_at(squared_norm_sum), shard);
+  const Index tiles = parallelism_->order() == SumOrder::fixed ? Matmul::most_chunks : 1;
+  optimizer_.add_squares(*stream_, sum_at(squares_sum), shard, tiles);
   reduce_sums();
-  optimizer_.step(*stream_, shard, sum_at(squared_norm_sum), settings);
+  const Tensor squared_norm(stream_->device(), DType::f64, Shape{1});
+  exact_total(*stream_, squared_norm, sum_at(squares_sum));
+  optimizer_.step(*stream_, shard, squared_norm, settings);
   if (parallelism_->zero() > 0) values_.updated(*stream_);
 
   const StepOutcome outcome = optimizer_.outcome(*stream_);
-  double sum = 0.0;
-  stream_->device().copy_to_host(*stream_, &sum, sum_at(loss_sum).data, sizeof sum);
-  stream_->synchronize();
-  const double loss = sum * batches.scale;
+  const double loss = total_on_host(*stream_, sum_at(loss_sum)) * batches.scale;
   return {loss, outcome.gradient_norm, outcome.finite && std::isfinite(loss),
           gradients_->take_exposed_seconds() + values_.take_exposed_seconds() +
               pipeline_.take_exposed_seconds()};
@@ -105,7 +108,7 @@ void TrainStep::reduce_sums() {
   // Of ranks that hold the same losses or the same shards, one counts.
   const MeshCoordinates& here = parallelism_->here();
   if (here.tensor != 0) fill(*stream_, sum_at(loss_sum), 0.0);
-  if (here.replicate != 0) fill(*stream_, sum_at(squared_norm_sum), 0.0);
+  if (here.replicate != 0) fill(*stream_, sum_at(squares_sum), 0.0);
   parallelism_->world().all_reduce(*stream_, sums_);
 }
 
@@ -122,10 +125,7 @@ double TrainStep::evaluate(const EvaluationBatches& batches) {
     forward.run(*stream_, runner_);
   }
   reduce_sums();
-  double sum = 0.0;
-  stream_->device().copy_to_host(*stream_, &sum, sum_at(loss_sum).data, sizeof sum);
-  stream_->synchronize();
-  return sum;
+  return total_on_host(*stream_, sum_at(loss_sum));
 }
 
 void TrainStep::wait_for_weights() { values_.wait(*stream_); }

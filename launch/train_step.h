@@ -16,6 +16,7 @@ struct StepBatches {
   Index rows = 0;                         ///< tokens of each
   std::function<MicroBatch(Index)> read;  ///< micro-batch i
   double scale = 1.0;  ///< 1 / targets of the global batch that count: makes the loss their mean
+  Index first_sequence = 0;  ///< of micro-batch 0 in the global batch
 };
 
 /// What a step found, the same on every rank but for the seconds.
@@ -50,7 +51,7 @@ class TrainStep {
    private:
     TrainStep* step_;
   };
-  enum Sum : int { loss_sum, squared_norm_sum, sums };
+  enum Sum : int { loss_sum, squares_sum, sums };
 
   [[nodiscard]] TensorView sum_at(Sum which) const;
   [[nodiscard]] StageInputs inputs(const StepBatches& batches, Mode mode) const;
@@ -65,7 +66,7 @@ class TrainStep {
   std::unique_ptr<GradientSync> gradients_;
   ShardedValues values_;
   AdamWOptimizer optimizer_;
-  Tensor sums_;  ///< f64, by Sum
+  Tensor sums_;  ///< (sums, ExactSum::stored), f64
   Observer observer_;
   StageRunner runner_;
   PipelineInterpreter pipeline_;

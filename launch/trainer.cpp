@@ -203,10 +203,10 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
     const Index last = std::min(first + recipe_.training.micro_batch, mine.last);
     samples.clear();
     for (Index place = first; place < last; ++place) samples.push_back(order_.sample_at(place));
-    return reader_.read(*stream_, samples, first);
+    return reader_.read(*stream_, samples);
   };
   const Index targets = t.global_batch * model_.config().sequence_length;
-  return {reader_.rows(), read, 1.0 / static_cast<double>(targets)};
+  return {reader_.rows(), read, 1.0 / static_cast<double>(targets), mine.first - state_.samples};
 }
 
 StepMetrics TrainingRun::metrics(const StepResult& result, double seconds, double rate) {

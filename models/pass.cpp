@@ -12,7 +12,7 @@ void forward_backward(Stream& stream, const Model& model, const MicroBatch& batc
                 .rows_here = rows,
                 .read =
                     [&](Index) {
-                      return MicroBatch{batch.tokens, batch.targets, batch.first_sequence};
+                      return MicroBatch{batch.tokens, batch.targets};
                     },
                 .loss_sum = loss_sum,
                 .scale = scale});

@@ -5,8 +5,8 @@
 
 namespace tokenwerk {
 
-/// Adds the sum of the targets' losses to loss_sum (1), f64, and the gradients of scale * that sum
-/// to the sink.
+/// Adds the targets' losses to loss_sum (ExactSum::stored), f64, and the gradients of scale * their
+/// sum to the sink.
 void forward_backward(Stream& stream, const Model& model, const MicroBatch& batch,
                       GradientSink& sink, TensorView loss_sum, double scale);
 

@@ -16,12 +16,14 @@ void StageRunner::begin(StageInputs inputs) {
   inputs_ = std::move(inputs);
 }
 
-Run StageRunner::run_of(const Flight& flight, Mode mode) const {
+Run StageRunner::run_of(Index microbatch, Mode mode) const {
+  const Index length = model_->config().sequence_length;
   return {.stream = *stream_,
           .mode = mode,
           .rows = inputs_.rows,
-          .rows_per_sequence = model_->config().sequence_length,
-          .first_sequence = flight.batch.first_sequence};
+          .rows_per_sequence = length,
+          .first_sequence = inputs_.first_sequence + microbatch * (inputs_.rows / length),
+          .order = inputs_.order};
 }
 
 Tensor StageRunner::message() const {
@@ -52,7 +54,9 @@ Tensor StageRunner::head_forward(const Stage& stage, Run& run, const Flight& fli
   with_weights(stage.first_unit + stage.units() - 1, Direction::forward, [&] {
     stage.head->forward(run, loss.reshaped(Shape{run.rows}), lse, x, flight.batch.targets);
   });
-  sum(run.stream, inputs_.loss_sum, loss, Write::accumulate);
+  const Tensor sequences(*x.device, DType::f64, Shape{loss.shape()[0]});
+  row_sums(run.stream, sequences, loss);
+  exact_add(run.stream, inputs_.loss_sum, sequences);
   return lse;
 }
 
@@ -60,7 +64,7 @@ void StageRunner::forward(Index index, Index microbatch, TensorView y, ConstTens
   const Stage& stage = model_->stage(index);
   if (inputs_.mode == Mode::evaluate) return evaluate(stage, microbatch, y, x);
   Flight& flight = flights_[{index, microbatch}] = start(stage, microbatch, x);
-  Run run = run_of(flight, Mode::train);
+  Run run = run_of(microbatch, Mode::train);
   ConstTensorView input = flight.x;
   for (std::size_t i = 0; i < stage.layers.size(); ++i) {
     const bool last = i + 1 == stage.layers.size() && !stage.head;
@@ -75,7 +79,7 @@ void StageRunner::forward(Index index, Index microbatch, TensorView y, ConstTens
 
 void StageRunner::evaluate(const Stage& stage, Index microbatch, TensorView y, ConstTensorView x) {
   const Flight flight = start(stage, microbatch, x);
-  Run run = run_of(flight, Mode::evaluate);
+  Run run = run_of(microbatch, Mode::evaluate);
   Tensor kept;
   ConstTensorView input = flight.x;
   for (std::size_t i = 0; i < stage.layers.size(); ++i) {
@@ -94,7 +98,7 @@ void StageRunner::evaluate(const Stage& stage, Index microbatch, TensorView y, C
 
 Tensor StageRunner::head_backward(const Stage& stage, Run& run, Flight& flight) {
   Tensor dx = message();
-  const Index unit = stage.first_unit + stage.units() - 1;
+  const Index unit = run.unit = stage.first_unit + stage.units() - 1;
   with_weights(unit, Direction::backward, [&] {
     stage.head->backward(run, dx, *sink_, flight.outputs.back(), flight.batch.targets, flight.lse,
                          inputs_.scale);
@@ -109,13 +113,13 @@ void StageRunner::backward(Index index, Index microbatch, TensorView dx, ConstTe
                            WeightGradients when) {
   const Stage& stage = model_->stage(index);
   Flight& flight = flights_.at({index, microbatch});
-  Run run = run_of(flight, Mode::train);
+  Run run = run_of(microbatch, Mode::train);
   GradientSink* sink = when == WeightGradients::at_once ? sink_ : nullptr;
   flight.gradients.resize(stage.layers.size());
   Tensor gradient;  // dy of the layer at hand, where it is not the caller's
   if (stage.head) dy = gradient = head_backward(stage, run, flight);
   for (std::size_t i = stage.layers.size(); i-- > 0;) {
-    const Index unit = stage.first_unit + static_cast<Index>(i);
+    const Index unit = run.unit = stage.first_unit + static_cast<Index>(i);
     const ConstTensorView input = i == 0 ? flight.x : ConstTensorView(flight.outputs[i - 1]);
     Tensor next;
     if (i > 0) next = message();
@@ -143,12 +147,13 @@ void StageRunner::backward(Index index, Index microbatch, TensorView dx, ConstTe
 void StageRunner::backward_weight(Index index, Index microbatch) {
   const Stage& stage = model_->stage(index);
   Flight& flight = flights_.at({index, microbatch});
-  Run run = run_of(flight, Mode::train);
+  Run run = run_of(microbatch, Mode::train);
   for (std::size_t i = stage.layers.size(); i-- > 0;) {
+    run.unit = stage.first_unit + static_cast<Index>(i);
     stage.layers[i]->backward_weight(run, flight.saved[i], *sink_);
     flight.gradients[i] = Tensor();
     if (i > 0) flight.outputs[i - 1] = Tensor();
-    if (observer_ != nullptr) observer_->gradients_added(stage.first_unit + static_cast<Index>(i));
+    if (observer_ != nullptr) observer_->gradients_added(run.unit);
   }
   flights_.erase({index, microbatch});
 }

@@ -14,7 +14,6 @@ namespace tokenwerk {
 struct MicroBatch {
   ConstTensorView tokens;
   ConstTensorView targets;
-  Index first_sequence = 0;  ///< global index of the first one
   /// What the views stand on, where nobody else keeps it.
   Tensor tokens_owner{};
   Tensor targets_owner{};
@@ -26,9 +25,12 @@ struct StageInputs {
   Index rows_here = 0;  ///< of residual arrays: N, or this rank's slice under sequence parallelism
   /// Micro-batch i; asked for once by the first and once by the last stage.
   std::function<MicroBatch(Index)> read;
-  TensorView loss_sum;      ///< (1), f64: the last stage adds the sum of the targets' losses
+  /// (ExactSum::stored), f64: the last stage adds the losses of the targets, one sum a sequence.
+  TensorView loss_sum;
   double scale = 1.0;       ///< gradients are those of scale * that sum
   Mode mode = Mode::train;  ///< evaluate: forward keeps nothing, and there is no backward
+  SumOrder order = SumOrder::fast;
+  Index first_sequence = 0;  ///< of micro-batch 0 in the global batch; the others follow on it
 };
 
 /// Runs stages of a model. Activations between forward and backward live here, one set for each
@@ -62,7 +64,7 @@ class StageRunner final : public StageWork {
   };
   using Key = std::pair<Index, Index>;
 
-  [[nodiscard]] Run run_of(const Flight& flight, Mode mode) const;
+  [[nodiscard]] Run run_of(Index microbatch, Mode mode) const;
   [[nodiscard]] Flight start(const Stage& stage, Index microbatch, ConstTensorView x);
   /// The head's forward: adds to the loss and returns the log-sum-exp that its backward needs.
   [[nodiscard]] Tensor head_forward(const Stage& stage, Run& run, const Flight& flight,

@@ -1,6 +1,4 @@
-#include <bit>
 #include <cstring>
-#include <vector>
 
 #include "core/cpu/families.h"
 #include "core/cpu/kernels/elementwise.h"
@@ -8,13 +6,6 @@
 
 namespace tokenwerk::cpu {
 namespace {
-
-double tree_sum(const std::vector<double>& values, std::size_t first, std::size_t count) {
-  if (count == 0) return 0.0;
-  if (count == 1) return values[first];
-  const std::size_t half = std::bit_floor(count - 1);
-  return tree_sum(values, first, half) + tree_sum(values, first + half, count - half);
-}
 
 class CpuElementwiseOps final : public ElementwiseOps {
  public:
@@ -69,17 +60,25 @@ class CpuElementwiseOps final : public ElementwiseOps {
     });
   }
 
-  void do_sum(Stream&, TensorView total, ConstTensorView x, Write write) override {
-    std::vector<double> sums(static_cast<std::size_t>(x.rows()));
+  void do_row_sums(Stream&, TensorView sums, ConstTensorView x) override {
     parallel_rows(x.rows(), x.columns(), [&](Index first, Index last) {
-      for (Index r = first; r < last; ++r) {
-        sums[static_cast<std::size_t>(r)] =
-            elementwise_kernels().sum(x.dtype, at(x, r, 0), x.columns());
-      }
+      for (Index r = first; r < last; ++r)
+        sums.as<double>()[r] = elementwise_kernels().sum(x.dtype, at(x, r, 0), x.columns());
     });
-    const double value = tree_sum(sums, 0, sums.size());
-    double& out = *total.as<double>();
-    out = write == Write::accumulate ? out + value : value;
+  }
+
+  void do_exact_add(Stream&, TensorView sum, ConstTensorView x) override {
+    const std::span<double, ExactSum::stored> stored(sum.as<double>(), ExactSum::stored);
+    ExactSum total(stored);
+    for (Index r = 0; r < x.rows(); ++r)
+      for (Index c = 0; c < x.columns(); ++c) total.add(x.as<double>()[r * x.row_stride + c]);
+    total.store(stored);
+  }
+
+  void do_exact_total(Stream&, TensorView total, ConstTensorView sum) override {
+    *total.as<double>() =
+        ExactSum(std::span<const double, ExactSum::stored>(sum.as<double>(), ExactSum::stored))
+            .total();
   }
 };
 

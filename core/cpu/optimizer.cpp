@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "core/cpu/families.h"
 #include "core/cpu/kernels/optimizer.h"
@@ -55,25 +54,6 @@ class CpuOptimizerOps final : public OptimizerOps {
            .root_correction = 1.0 / std::sqrt(scalar(scalars, StepScalar::correction2)),
            .epsilon = options.epsilon});
     });
-  }
-
-  void do_squared_norm(Stream&, TensorView total, ConstTensorView x, Write write) override {
-    const Index pieces = pieces_of(x.columns());
-    std::vector<double> sums(static_cast<std::size_t>(x.rows() * pieces));
-    parallel_rows(x.rows() * pieces, x.columns() / pieces, [&](Index first, Index last) {
-      for (Index i = first; i < last; ++i) {
-        sums[static_cast<std::size_t>(i)] =
-            squares_of_piece(x, i / pieces, 0, x.columns(), i % pieces);
-      }
-    });
-    double sum = 0.0;
-    for (Index r = 0; r < x.rows(); ++r) {
-      double row = 0.0;
-      for (Index p = 0; p < pieces; ++p) row += sums[static_cast<std::size_t>(r * pieces + p)];
-      sum += row;
-    }
-    double& out = *total.as<double>();
-    out = write == Write::accumulate ? out + sum : sum;
   }
 
   void do_squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x) override {

@@ -19,12 +19,15 @@ SelfAttention::SelfAttention(const SelfAttentionOptions& o, const LayerFactory& 
                             .inputs = Share::all(o.width),
                             .bias = o.bias,
                             .deviation = o.deviation,
-                            .dtype = o.dtype});
+                            .dtype = o.dtype,
+                            .cut = Cut::outputs});
   output_ = layers.row_linear({.parts = {{o.name + ".output", Share::all(o.width)}},
                                .inputs = q,
                                .bias = o.bias,
                                .deviation = o.output_deviation,
-                               .dtype = o.dtype});
+                               .dtype = o.dtype,
+                               .cut = Cut::inputs});
+  if (kv_heads.copies > 1) sum_copies_ = layers.copy_sum();
 }
 
 template <typename View>
@@ -98,6 +101,26 @@ void SelfAttention::forward(Run& run, TensorView y, ConstTensorView x, Saved& sa
   if (run.mode == Mode::evaluate) saved.clear();
 }
 
+void SelfAttention::attend_backward(Run& run, TensorView dqkv, ConstTensorView dheads,
+                                    ConstTensorView heads, ConstTensorView qkv,
+                                    ConstTensorView stats) const {
+  const auto [q, k, v] = split(qkv);
+  const auto [dq, dk, dv] = split(dqkv);
+  const AttentionShape s = shape(run, run.rows);
+  if (!sum_copies_) {
+    attention_backward(run.stream, dq, dk, dv, dheads, q, k, v, heads, stats, s);
+    return;
+  }
+  const Index columns = kv_heads_ * head_size_;
+  const Tensor sums(*qkv.device, accumulation_type(qkv.dtype), Shape{2 * run.rows, columns});
+  const TensorView dk_sum = sums.view().slice_rows({0, run.rows});
+  const TensorView dv_sum = sums.view().slice_rows({run.rows, 2 * run.rows});
+  attention_backward(run.stream, dq, dk_sum, dv_sum, dheads, q, k, v, heads, stats, s);
+  sum_copies_(run.stream, sums);
+  convert(run.stream, dk, dk_sum);
+  convert(run.stream, dv, dv_sum);
+}
+
 void SelfAttention::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
                                    Saved& saved, GradientSink* sink) {
   Device& device = *x.device;
@@ -106,13 +129,10 @@ void SelfAttention::backward_input(Run& run, TensorView dx, ConstTensorView dy, 
   {
     Tensor dheads(device, x.dtype, heads.shape);
     output_->backward_input(run, dheads, dy, heads, saved.child(output_child), sink);
-    const auto [q, k, v] = split(qkv);
-    const auto [dq, dk, dv] = split(dqkv);
-    attention_backward(run.stream, dq, dk, dv, dheads, q, k, v, heads, saved.get(kept_stats),
-                       shape(run, run.rows));
+    attend_backward(run, dqkv, dheads, heads, qkv, saved.get(kept_stats));
     if (rope_theta_) {
-      turn(run, dq, rope_backward);
-      turn(run, dk, rope_backward);
+      turn(run, split(dqkv).q, rope_backward);
+      turn(run, split(dqkv).k, rope_backward);
     }
   }
   saved.release(kept_stats);

@@ -46,14 +46,18 @@ class SelfAttention final : public Layer {
   [[nodiscard]] QKV<View> split(const View& qkv) const;
   [[nodiscard]] AttentionShape shape(const Run& run, Index rows) const;
   void turn(Run& run, TensorView x, void (*rope)(Stream&, TensorView, const struct Rope&)) const;
+  /// dq, dk and dv; those of a kv head that several ranks hold are summed over them.
+  void attend_backward(Run& run, TensorView dqkv, ConstTensorView dheads, ConstTensorView heads,
+                       ConstTensorView qkv, ConstTensorView stats) const;
   /// Appends this run's keys and values to the cache and attends to all that it holds.
   void attend_cached(Run& run, TensorView heads, TensorView stats, ConstTensorView qkv) const;
 
   std::optional<double> rope_theta_;
   Index block_;
   Index head_size_;
-  Index heads_;     ///< here
-  Index kv_heads_;  ///< here
+  Index heads_;                       ///< here
+  Index kv_heads_;                    ///< here
+  LayerFactory::CopySum sum_copies_;  ///< empty: no other rank holds a kv head of this one
   std::unique_ptr<Layer> qkv_;
   std::unique_ptr<Layer> output_;
 };

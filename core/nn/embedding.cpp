@@ -18,13 +18,11 @@ void PositionTable::add_to(Run& run, TensorView y, Index first_row) const {
                              {run.rows_per_sequence, run.token_offset, first_row});
 }
 
-void PositionTable::add_gradient(Run& run, ConstTensorView dy, Index first_row,
-                                 GradientSink& sink) const {
+void PositionTable::add_gradient(Run& run, ConstTensorView dy, GradientSink& sink) const {
   if (!*this) return;
   sink.add(run, group_, dy.rows(), [&](TensorView gradient, Rows rows, Write write) {
     position_embedding_backward(run.stream, gradient, dy.slice_rows(rows),
-                                {run.rows_per_sequence, run.token_offset, first_row + rows.first},
-                                write);
+                                {run.rows_per_sequence, run.token_offset, rows.first}, write);
   });
 }
 
@@ -49,7 +47,7 @@ void Embedding::backward_input(Run& run, TensorView, ConstTensorView dy, ConstTe
 void Embedding::backward_weight(Run& run, Saved& saved, GradientSink& sink) {
   const ConstTensorView dy = saved.get(kept_dy);
   add_token_gradient(run, dy, saved.get(kept_x), sink);
-  positions_.add_gradient(run, dy, 0, sink);
+  positions_.add_gradient(run, dy, sink);
   saved.clear();
 }
 

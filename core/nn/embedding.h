@@ -14,7 +14,7 @@ class PositionTable {
 
   /// y(N,C) += table(T,C)[position of each row]; y begins at this row of the micro-batch.
   void add_to(Run& run, TensorView y, Index first_row) const;
-  void add_gradient(Run& run, ConstTensorView dy, Index first_row, GradientSink& sink) const;
+  void add_gradient(Run& run, ConstTensorView dy, GradientSink& sink) const;
   [[nodiscard]] ParameterGroup& group() { return group_; }
   [[nodiscard]] explicit operator bool() const { return !group_.parts.empty(); }
 

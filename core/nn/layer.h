@@ -5,6 +5,7 @@
 
 #include "core/nn/gradient_sink.h"
 #include "core/nn/saved.h"
+#include "core/ops/matmul.h"
 
 namespace tokenwerk {
 
@@ -20,9 +21,11 @@ struct Run {
   Mode mode = Mode::train;
   Index rows = 0;  ///< of the micro-batch, on all tensor ranks together
   Index rows_per_sequence = 0;
-  Index first_sequence = 0;  ///< global index of the first one
-  Index token_offset = 0;    ///< position of a sequence's first row
-  KvCache* cache = nullptr;  ///< keys and values of earlier tokens, when generating
+  Index first_sequence = 0;         ///< index of the first one in the global batch
+  Index token_offset = 0;           ///< position of a sequence's first row
+  KvCache* cache = nullptr;         ///< keys and values of earlier tokens, when generating
+  SumOrder order = SumOrder::fast;  ///< of every sum that a layout can cut
+  Index unit = 0;                   ///< of the model that is at work (core/nn/weight_observer.h)
 };
 
 /// A differentiable y = f(x; w) with hand-written derivatives. Holds no activations: one layer may

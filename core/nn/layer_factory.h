@@ -29,6 +29,9 @@ class LayerFactory {
   [[nodiscard]] virtual std::unique_ptr<Layer> row_linear(const LinearOptions& options) const {
     return std::make_unique<Linear>(options);
   }
+  /// Sums an array over the ranks that hold the same unit of a share with copies; empty: none do.
+  using CopySum = std::function<void(Stream&, TensorView)>;
+  [[nodiscard]] virtual CopySum copy_sum() const { return {}; }
   [[nodiscard]] virtual std::unique_ptr<Norm> norm(const NormOptions& options) const {
     return std::make_unique<Norm>(options);
   }

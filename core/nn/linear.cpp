@@ -1,5 +1,7 @@
 #include "core/nn/linear.h"
 
+#include <algorithm>
+
 #include "core/ops/matmul.h"
 
 namespace tokenwerk {
@@ -25,7 +27,8 @@ void add_bias_gradient(Run& run, const ParameterGroup& bias, ConstTensorView dy,
   });
 }
 
-Linear::Linear(const LinearOptions& options) {
+Linear::Linear(const LinearOptions& options)
+    : cut_(options.cut), chunks_(std::max<Index>(1, Matmul::most_chunks / options.ranks)) {
   const Share& inputs = options.inputs;
   weight_.dtype = options.dtype;
   for (const auto& [name, outputs] : options.parts) {
@@ -36,16 +39,36 @@ Linear::Linear(const LinearOptions& options) {
                              .copies = outputs.copies,
                              .copy = outputs.copy});
   }
-  if (options.bias == Bias::present) bias_ = make_bias(options.parts, options.dtype);
+  if (options.bias == Bias::absent) return;
+  bias_ = make_bias(options.parts, options.dtype);
+  bias_.by_token_chunks = cut_ == Cut::inputs;
 }
 
 void Linear::forward(Run& run, TensorView y, ConstTensorView x, Saved&) {
-  matmul(run.stream, y, x, weight_.value, bias_.value);
+  Matmul how{.order = run.order};
+  if (run.order == SumOrder::fixed && cut_ == Cut::inputs) how.chunks = chunks_;
+  matmul(run.stream, y, x, weight_.value, bias_.value, how);
+}
+
+void Linear::input_gradient(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView weight,
+                            std::array<Index, 4> parts) const {
+  Matmul how{.order = run.order};
+  if (run.order == SumOrder::fixed && cut_ == Cut::outputs) {
+    how.chunks = chunks_;
+    how.parts = parts;
+  }
+  matmul_backward_input(run.stream, dx, dy, weight, how);
+}
+
+void Linear::input_gradient(Run& run, TensorView dx, ConstTensorView dy) const {
+  std::array<Index, 4> parts{};
+  for (std::size_t i = 0; i < weight_.parts.size(); ++i) parts[i] = weight_.parts[i].box.extent[0];
+  input_gradient(run, dx, dy, weight_.value, parts);
 }
 
 void Linear::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
                             Saved& saved, GradientSink* sink) {
-  matmul_backward_input(run.stream, dx, dy, weight_.value);
+  input_gradient(run, dx, dy);
   if (sink != nullptr) return add_gradients(run, dy, x, *sink);
   saved.keep(kept_x, x);
   saved.keep(kept_dy, dy);
@@ -59,7 +82,8 @@ void Linear::backward_weight(Run& run, Saved& saved, GradientSink& sink) {
 void Linear::add_gradients(Run& run, ConstTensorView dy, ConstTensorView x,
                            GradientSink& sink) const {
   sink.add(run, weight_, x.rows(), [&](TensorView dw, Rows rows, Write write) {
-    matmul_backward_weight(run.stream, dw, dy.slice_rows(rows), x.slice_rows(rows), {write});
+    matmul_backward_weight(run.stream, dw, dy.slice_rows(rows), x.slice_rows(rows),
+                           {.write = write, .order = run.order});
   });
   if (!bias_.parts.empty()) add_bias_gradient(run, bias_, dy, sink);
 }

@@ -13,12 +13,18 @@ struct LinearPart {
   Share outputs;     ///< the rows of the weight that this rank holds
 };
 
+/// Which dim of the weight tensor parallelism cuts: sums over that dim are cut too, and in fixed
+/// order have eight canonical chunks on any number of ranks.
+enum class Cut { outputs, inputs };
+
 struct LinearOptions {
   std::vector<LinearPart> parts;
   Share inputs;  ///< the columns
   Bias bias = Bias::absent;
   double deviation = 0.02;  ///< of the initial weights
   DType dtype = DType::f32;
+  Cut cut = Cut::outputs;
+  Index ranks = 1;  ///< over which the dim is cut
 };
 
 /// y(N,F) = x(N,C) @ w(F,C)^T + b(F), where F counts the outputs of all parts: one product for all.
@@ -28,6 +34,11 @@ class Linear final : public Layer {
   explicit Linear(const LinearOptions& options);
 
   [[nodiscard]] const ParameterGroup& weight() const { return weight_; }
+  /// dx(N,C), in x's type or accumulation_type. Parts that lie side by side in dy have these
+  /// extents; none: as the options say.
+  void input_gradient(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView weight,
+                      std::array<Index, 4> parts) const;
+  void input_gradient(Run& run, TensorView dx, ConstTensorView dy) const;
 
   void forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) override;
   void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x, Saved& saved,
@@ -39,6 +50,8 @@ class Linear final : public Layer {
 
  private:
   enum Slot { kept_x, kept_dy };
+  Cut cut_;
+  Index chunks_;  ///< of the eight, here
   ParameterGroup weight_;
   ParameterGroup bias_;  ///< no parts: no bias
 };

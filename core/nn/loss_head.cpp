@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/ops/loss.h"
 #include "core/ops/matmul.h"
 
 namespace tokenwerk {
@@ -20,12 +19,19 @@ void for_blocks(Rows rows, Index block, const Body& body) {
 
 }  // namespace
 
+/// The same on any number of ranks, because a weight gradient is a sum over blocks.
 Index LogitBlocks::block_rows(Index rows) const {
-  return std::clamp<Index>(block_elements / columns(), 1, std::max<Index>(rows, 1));
+  return std::clamp<Index>(block_elements / (columns() * ranks_), 1, std::max<Index>(rows, 1));
+}
+
+VocabularyShare LogitBlocks::share(const Run& run) const {
+  const Index chunks =
+      run.order == SumOrder::fixed ? std::max<Index>(1, Matmul::most_chunks / ranks_) : 1;
+  return {vocabulary_, first_token_, chunks};
 }
 
 void LogitBlocks::logits(Run& run, TensorView logits, ConstTensorView x) const {
-  matmul(run.stream, logits, x, weight_->value);
+  matmul(run.stream, logits, x, weight_->value, {}, {.order = run.order});
 }
 
 void LogitBlocks::for_each(Run& run, ConstTensorView x, const Body& body) const {
@@ -51,16 +57,25 @@ void LogitBlocks::backward(Run& run, TensorView dx, GradientSink& sink, ConstTen
       logits(run, y, x.slice_rows(rows));
       cross_entropy_backward(run.stream, dy, y, elements_of(lse, rows), elements_of(targets, rows),
                              vocabulary_, scale, first_token_);
-      matmul_backward_input(run.stream, dx.slice_rows(rows), dy, weight_->value);
+      matmul_backward_input(run.stream, dx.slice_rows(rows), dy, weight_->value,
+                            {.order = run.order, .chunks = share(run).chunks});
       const bool first = rows.first == range.first;
       matmul_backward_weight(run.stream, dw, dy, x.slice_rows(rows),
-                             {first ? write : Write::accumulate});
+                             {.write = first ? write : Write::accumulate, .order = run.order});
     });
   });
 }
 
 void PlainLossHead::forward(Run& run, TensorView loss, TensorView lse, ConstTensorView x,
                             ConstTensorView targets) const {
+  if (run.order == SumOrder::fixed) {
+    const Tensor shares(*x.device, loss.dtype, Shape{x.rows(), 2});
+    blocks_.for_each(run, x, [&](Rows rows, TensorView y) {
+      cross_entropy_share(run.stream, shares.view().slice_rows(rows), y, elements_of(targets, rows),
+                          blocks_.share(run));
+    });
+    return cross_entropy_combine(run.stream, loss, lse, shares, targets);
+  }
   blocks_.for_each(run, x, [&](Rows rows, TensorView y) {
     cross_entropy_forward(run.stream, elements_of(loss, rows), elements_of(lse, rows), y,
                           elements_of(targets, rows), blocks_.vocabulary());

@@ -4,6 +4,7 @@
 /// again, and from them dx and dW together.
 
 #include "core/nn/layer.h"
+#include "core/ops/loss.h"
 
 namespace tokenwerk {
 
@@ -31,15 +32,17 @@ class LossHead {
 class LogitBlocks {
  public:
   /// The weight (rows of V padded, C) lives elsewhere: an output projection's, or the token table's
-  /// where they are tied. Its rows begin at this token.
-  LogitBlocks(const ParameterGroup& weight, Index vocabulary, Index first_token)
-      : weight_(&weight), vocabulary_(vocabulary), first_token_(first_token) {}
+  /// where they are tied. Its rows begin at this token, and are one of so many equal shares.
+  LogitBlocks(const ParameterGroup& weight, Index vocabulary, Index first_token, Index ranks)
+      : weight_(&weight), vocabulary_(vocabulary), first_token_(first_token), ranks_(ranks) {}
 
   [[nodiscard]] Index vocabulary() const { return vocabulary_; }
   [[nodiscard]] Index first_token() const { return first_token_; }
   [[nodiscard]] Index columns() const { return weight_->value.rows(); }
 
   void logits(Run& run, TensorView logits, ConstTensorView x) const;
+  /// Which columns these are; in fixed order, in how many of the eight chunks of the vocabulary.
+  [[nodiscard]] VocabularyShare share(const Run& run) const;
   using Body = std::function<void(Rows rows, TensorView logits)>;
   /// Calls body with the logits of each block of x's rows, in order.
   void for_each(Run& run, ConstTensorView x, const Body& body) const;
@@ -53,12 +56,14 @@ class LogitBlocks {
   const ParameterGroup* weight_;
   Index vocabulary_;
   Index first_token_;
+  Index ranks_;
 };
 
 /// The head of one rank that holds the whole vocabulary.
 class PlainLossHead final : public LossHead {
  public:
-  PlainLossHead(const ParameterGroup& weight, Index vocabulary) : blocks_(weight, vocabulary, 0) {}
+  PlainLossHead(const ParameterGroup& weight, Index vocabulary)
+      : blocks_(weight, vocabulary, 0, 1) {}
 
   void forward(Run& run, TensorView loss, TensorView lse, ConstTensorView x,
                ConstTensorView targets) const override;

@@ -6,14 +6,24 @@ namespace tokenwerk {
 namespace {
 
 LinearOptions up_options(const MlpOptions& o, const Share& ffn) {
-  LinearOptions up{{}, Share::all(o.width), o.bias, o.deviation, o.dtype};
+  LinearOptions up{.parts = {},
+                   .inputs = Share::all(o.width),
+                   .bias = o.bias,
+                   .deviation = o.deviation,
+                   .dtype = o.dtype,
+                   .cut = Cut::outputs};
   if (o.kind == MlpKind::swiglu) up.parts.push_back({o.name + ".gate", ffn});
   up.parts.push_back({o.name + ".up", ffn});
   return up;
 }
 
 LinearOptions down_options(const MlpOptions& o, const Share& ffn) {
-  return {{{o.name + ".down", Share::all(o.width)}}, ffn, o.bias, o.output_deviation, o.dtype};
+  return {.parts = {{o.name + ".down", Share::all(o.width)}},
+          .inputs = ffn,
+          .bias = o.bias,
+          .deviation = o.output_deviation,
+          .dtype = o.dtype,
+          .cut = Cut::inputs};
 }
 
 }  // namespace

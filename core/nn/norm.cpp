@@ -7,6 +7,7 @@ namespace tokenwerk {
 Norm::Norm(const NormOptions& options) : options_(options) {
   const Shape shape{options.width};
   parameters_.dtype = options.dtype;
+  parameters_.by_token_chunks = true;
   parameters_.parts.push_back(
       {options.name + ".weight", shape, Box::whole(shape), {.constant = 1.0}});
   if (options.kind == NormKind::layer_norm) {

@@ -49,6 +49,9 @@ struct ParameterGroup {
   Index padding_rows = 0;
   /// The gradient covers this tensor rank's slice of the tokens only: the sum over the axis is it.
   bool sum_over_tensor = false;
+  /// Its gradient is summed over tokens that sequence parallelism cuts: in fixed order each
+  /// sequence in eight chunks.
+  bool by_token_chunks = false;
   /// A second copy of an array that another pipeline rank holds too (a tied output projection):
   /// norms and checkpoints leave it to the other.
   bool tied_copy = false;

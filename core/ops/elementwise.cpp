@@ -38,10 +38,22 @@ void scale(Stream& stream, TensorView y, double factor) {
   family(stream).do_scale(stream, y, factor);
 }
 
-void sum(Stream& stream, TensorView total, ConstTensorView x, Write write) {
-  check_vector(total, "sum", "total", 1, DType::f64);
-  TW_CHECK_AS(ShapeError, floating(x.dtype), "sum: x is ", name_of(x.dtype));
-  family(stream).do_sum(stream, total, x, write);
+void row_sums(Stream& stream, TensorView sums, ConstTensorView x) {
+  check_vector(sums, "row_sums", "sums", x.rows(), DType::f64);
+  TW_CHECK_AS(ShapeError, floating(x.dtype), "row_sums: x is ", name_of(x.dtype));
+  family(stream).do_row_sums(stream, sums, x);
+}
+
+void exact_add(Stream& stream, TensorView sum, ConstTensorView x) {
+  check_vector(sum, "exact_add", "sum", ExactSum::stored, DType::f64);
+  check_matrix(x, "exact_add", "x", x.rows(), x.columns(), DType::f64);
+  family(stream).do_exact_add(stream, sum, x);
+}
+
+void exact_total(Stream& stream, TensorView total, ConstTensorView sum) {
+  check_vector(total, "exact_total", "total", 1, DType::f64);
+  check_vector(sum, "exact_total", "sum", ExactSum::stored, DType::f64);
+  family(stream).do_exact_total(stream, total, sum);
 }
 
 }  // namespace tokenwerk

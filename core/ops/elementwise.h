@@ -1,6 +1,7 @@
 #pragma once
 /// Element by element: sums, copies, conversions; and plain sums over an array.
 
+#include "core/exact_sum.h"
 #include "core/ops/check.h"
 
 namespace tokenwerk {
@@ -16,9 +17,13 @@ void convert(Stream&, TensorView y, ConstTensorView x);
 void fill(Stream&, TensorView y, double value);
 /// y *= factor.
 void scale(Stream&, TensorView y, double factor);
-/// total(1), f64: the sum of x(N,C), as f64 sums of rows added in the order of a binary tree over
-/// the row index (two halves, the first being the largest power of two below the count).
-void sum(Stream&, TensorView total, ConstTensorView x, Write write);
+/// sums(N), f64, each of a row of x(N,C), in an order that C alone decides.
+void row_sums(Stream&, TensorView sums, ConstTensorView x);
+/// sum(ExactSum::stored), f64, += every element of x, f64 and none negative, without rounding: no
+/// order or cut of x, and no order in which ranks add their sums, changes a bit of the total.
+void exact_add(Stream&, TensorView sum, ConstTensorView x);
+/// total(1), f64: the sum rounded once.
+void exact_total(Stream&, TensorView total, ConstTensorView sum);
 
 class ElementwiseOps {
  public:
@@ -28,7 +33,9 @@ class ElementwiseOps {
   virtual void do_convert(Stream&, TensorView y, ConstTensorView x) = 0;
   virtual void do_fill(Stream&, TensorView y, double value) = 0;
   virtual void do_scale(Stream&, TensorView y, double factor) = 0;
-  virtual void do_sum(Stream&, TensorView total, ConstTensorView x, Write write) = 0;
+  virtual void do_row_sums(Stream&, TensorView sums, ConstTensorView x) = 0;
+  virtual void do_exact_add(Stream&, TensorView sum, ConstTensorView x) = 0;
+  virtual void do_exact_total(Stream&, TensorView total, ConstTensorView sum) = 0;
 };
 
 }  // namespace tokenwerk

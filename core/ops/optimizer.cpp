@@ -24,13 +24,6 @@ void adamw(Stream& stream, TensorView w, TensorView master, TensorView m, Tensor
   family(stream).do_adamw(stream, w, master, m, v, gradient, scalars, options);
 }
 
-void squared_norm(Stream& stream, TensorView total, ConstTensorView x, Write write) {
-  check_vector(total, "squared_norm", "total", 1, DType::f64);
-  TW_CHECK_AS(ShapeError, x.dtype != DType::i32, "squared_norm: x is i32");
-  check_matrix(x, "squared_norm", "x", x.rows(), x.columns(), x.dtype);
-  family(stream).do_squared_norm(stream, total, x, write);
-}
-
 void squared_norm_tiles(Stream& stream, TensorView squares, ConstTensorView x) {
   TW_CHECK_AS(ShapeError, x.dtype != DType::i32, "squared_norm_tiles: x is i32");
   check_matrix(x, "squared_norm_tiles", "x", x.rows(), x.columns(), x.dtype);

@@ -34,13 +34,9 @@ struct AdamW {
 void adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
            ConstTensorView gradient, ConstTensorView scalars, const AdamW& options);
 
-/// total(1), f64: the sum of squares of x(N,C), each row summed in f64 in a fixed order, the rows
-/// added in order.
-void squared_norm(Stream&, TensorView total, ConstTensorView x, Write write);
-
 /// squares(N,S), f64: the sums of squares of x(N,C) in S tiles a row, tile i being its columns from
-/// floor(i C / S) on, each in an order that its own elements alone decide. What trees over rows and
-/// tiles make of them does not depend on how an array is cut along either.
+/// floor(i C / S) on, each in an order that its own elements alone decide. Their exact sum does not
+/// depend on how an array is cut along rows or tiles.
 void squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x);
 
 /// From the sum of squares of the whole gradient (1), f64: writes gradient_norm, finite, and
@@ -53,7 +49,6 @@ class OptimizerOps {
   virtual void do_adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
                         ConstTensorView gradient, ConstTensorView scalars,
                         const AdamW& options) = 0;
-  virtual void do_squared_norm(Stream&, TensorView total, ConstTensorView x, Write write) = 0;
   virtual void do_squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x) = 0;
   virtual void do_clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm,
                                double maximum) = 0;

@@ -1,5 +1,6 @@
 #include "core/optimizer/adamw_optimizer.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -41,14 +42,16 @@ void AdamWOptimizer::take_master(Stream& stream) const {
   }
 }
 
-void AdamWOptimizer::squared_norm(Stream& stream, TensorView total,
-                                  const ShardGradient& gradient) const {
-  fill(stream, total, 0.0);
+void AdamWOptimizer::add_squares(Stream& stream, TensorView sum, const ShardGradient& gradient,
+                                 Index tiles) const {
   for (const ParameterPiece& piece : store_->pieces()) {
     if (!piece.counted) continue;
-    tokenwerk::squared_norm(stream, total,
-                            ParameterStore::inside_shard(gradient(*piece.group), piece),
-                            Write::accumulate);
+    const TensorView values = ParameterStore::inside_shard(gradient(*piece.group), piece);
+    const Index here = tiles * values.columns() / piece.part->global_shape.columns();
+    const Tensor squares(stream.device(), DType::f64,
+                         Shape{values.rows(), std::max<Index>(1, here)});
+    squared_norm_tiles(stream, squares, values);
+    exact_add(stream, sum, squares);
   }
 }
 

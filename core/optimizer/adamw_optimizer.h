@@ -31,8 +31,10 @@ class AdamWOptimizer {
   /// Takes master copies of the store's present values where they are narrower than the state.
   AdamWOptimizer(Device& device, Stream& stream, const ParameterStore& store, AdamW options);
 
-  /// total(1), f64 = the sum of squares of what this rank counts of the gradient.
-  void squared_norm(Stream& stream, TensorView total, const ShardGradient& gradient) const;
+  /// sum(ExactSum::stored) += the squares of what this rank counts of the gradient. `tiles`: how
+  /// many sums each global row is cut into, so that ranks which hold a part of it give whole ones.
+  void add_squares(Stream& stream, TensorView sum, const ShardGradient& gradient,
+                   Index tiles) const;
   /// One update of this rank's shards of the values, from the sum of squares (1), f64, of the whole
   /// gradient. Never reads the device.
   void step(Stream& stream, const ShardGradient& gradient, ConstTensorView squared_norm,

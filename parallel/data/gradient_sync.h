@@ -7,6 +7,7 @@
 
 #include "core/nn/gradient_sink.h"
 #include "core/nn/parameter_store.h"
+#include "core/ops/matmul.h"
 #include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
@@ -43,11 +44,17 @@ class GradientSync {
   [[nodiscard]] virtual double take_exposed_seconds() = 0;
 };
 
+struct GradientSyncOptions {
+  int zero = 0;
+  SumOrder order = SumOrder::fast;
+  Index global_batch = 0;  ///< sequences of a step, on all ranks: for the fixed order
+};
+
 /// For ZeRO stage 0: each rank holds the whole gradient; all-reduce in buckets, once a step. Stage
 /// 1: the same memory; reduce-scatter once a step. Stages 2 and 3: each micro-batch's gradients are
-/// reduced into the shards as a unit's backward ends.
-[[nodiscard]] std::unique_ptr<GradientSync> make_gradient_sync(int zero, Stream& stream,
-                                                               const DataAxes& axes,
+/// reduced into the shards as a unit's backward ends. In fixed order: ordered_gradients.h.
+[[nodiscard]] std::unique_ptr<GradientSync> make_gradient_sync(const GradientSyncOptions& options,
+                                                               Stream& stream, const DataAxes& axes,
                                                                const ParameterStore& store,
                                                                const Units& units);
 

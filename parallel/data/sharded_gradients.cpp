@@ -5,7 +5,6 @@
 #include "core/nn/layer.h"
 #include "core/ops/elementwise.h"
 #include "core/seconds_into.h"
-#include "parallel/data/whole_gradients.h"
 
 namespace tokenwerk {
 namespace {
@@ -105,12 +104,5 @@ TensorView ShardedGradients::shard(const ParameterGroup& group) const {
 }
 
 double ShardedGradients::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
-
-std::unique_ptr<GradientSync> make_gradient_sync(int zero, Stream& stream, const DataAxes& axes,
-                                                 const ParameterStore& store, const Units& units) {
-  if (zero == 0) return std::make_unique<AllReducedGradients>(stream, axes, store, units);
-  if (zero == 1) return std::make_unique<ScatteredGradients>(stream, axes, store, units);
-  return std::make_unique<ShardedGradients>(stream, axes, store, units);
-}
 
 }  // namespace tokenwerk

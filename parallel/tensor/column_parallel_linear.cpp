@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "core/ops/elementwise.h"
-#include "core/ops/matmul.h"
 
 namespace tokenwerk {
 
@@ -21,46 +20,36 @@ void ColumnParallelLinear::forward(Run& run, TensorView y, ConstTensorView x, Sa
   product_.forward(run, y, rows.wait(run.stream), saved);
 }
 
-ConstTensorView ColumnParallelLinear::whole_gradient(Run& run, ConstTensorView dy,
-                                                     Saved& saved) const {
-  if (!has_copies()) return dy;
-  const TensorView whole =
-      saved.make(kept_dy, *dy.device, dy.dtype, Shape{dy.rows(), dy.columns()});
-  convert(run.stream, whole, dy);
-  Index first = 0;
-  for (const Parameter& part : product_.weight().parts) {
-    const Index count = part.box.extent[0];
-    if (part.copies > 1) {
-      const TensorView columns = whole.slice_columns(first, count);
-      const Tensor sum(*dy.device, accumulation_type(dy.dtype), columns.shape);
-      convert(run.stream, sum, columns);
-      axis_->sum_copies(run.stream, sum);
-      convert(run.stream, columns, sum);
-    }
-    first += count;
-  }
-  return whole;
-}
-
 void ColumnParallelLinear::input_product(Run& run, TensorView dx, ConstTensorView dy) const {
-  const ConstTensorView weight = product_.weight().value;
-  if (!has_copies()) return matmul_backward_input(run.stream, dx, dy, weight);
-  Index first = 0;
-  Write write = Write::overwrite;
-  for (const Parameter& part : product_.weight().parts) {
-    const Index count = part.box.extent[0];
-    const Rows mine{first + count * part.copy / part.copies,
-                    first + count * (part.copy + 1) / part.copies};
-    matmul_backward_input(run.stream, dx, dy.slice_columns(mine.first, mine.count()),
-                          weight.slice_rows(mine), {write});
-    write = Write::accumulate;
-    first += count;
+  if (!has_copies()) return product_.input_gradient(run, dx, dy);
+  const ParameterGroup& weight = product_.weight();
+  std::array<Index, 4> parts{};
+  Index columns = 0;
+  for (std::size_t i = 0; i < weight.parts.size(); ++i) {
+    const Parameter& part = weight.parts[i];
+    parts[i] = part.box.extent[0] * (part.copy + 1) / part.copies -
+               part.box.extent[0] * part.copy / part.copies;
+    columns += parts[i];
   }
+  // What is ours of dy and of the weight, side by side as one product wants it.
+  const Tensor own_dy(*dy.device, dy.dtype, Shape{dy.rows(), columns});
+  const Tensor own_weight(*dy.device, dy.dtype, Shape{columns, weight.value.columns()});
+  Index from = 0, to = 0;
+  for (std::size_t i = 0; i < weight.parts.size(); ++i) {
+    const Parameter& part = weight.parts[i];
+    const Index first = from + part.box.extent[0] * part.copy / part.copies;
+    convert(run.stream, own_dy.view().slice_columns(to, parts[i]),
+            dy.slice_columns(first, parts[i]));
+    convert(run.stream, own_weight.view().slice_rows({to, to + parts[i]}),
+            weight.value.slice_rows({first, first + parts[i]}));
+    from += part.box.extent[0];
+    to += parts[i];
+  }
+  product_.input_gradient(run, dx, own_dy, own_weight, parts);
 }
 
 void ColumnParallelLinear::backward_input(Run& run, TensorView dx, ConstTensorView dy,
                                           ConstTensorView x, Saved& saved, GradientSink* sink) {
-  dy = whole_gradient(run, dy, saved);
   std::optional<WholeRows> rows;
   if (sink != nullptr) rows.emplace(*axis_, run.stream, x, run.rows);
   PartialSum sum(*axis_, dx, run.rows);
@@ -70,7 +59,7 @@ void ColumnParallelLinear::backward_input(Run& run, TensorView dx, ConstTensorVi
     product_.add_gradients(run, dy, rows->wait(run.stream), *sink);
   } else {
     saved.keep(kept_x, x);
-    if (!has_copies()) saved.keep(kept_dy, dy);
+    saved.keep(kept_dy, dy);
   }
   sum.finish(run.stream);
   if (sink != nullptr) saved.clear();

@@ -12,7 +12,8 @@ namespace tokenwerk {
 /// Forward: nothing, or an all-gather of x where tokens are sliced. Backward: dx is the sum over
 /// the ranks (all-reduce, or reduce-scatter), which runs beside the weight gradient where a sink is
 /// given; a slice of x is gathered again, beside the product that makes dx, so that only the slice
-/// is kept. Where several ranks hold the same kv head, its rows of dy are summed over them first.
+/// is kept. Where several ranks hold the same outputs (kv heads), they give the same dy there, and
+/// each takes its share of those columns into dx.
 class ColumnParallelLinear final : public Layer {
  public:
   ColumnParallelLinear(const LinearOptions& options, TensorAxis& axis);
@@ -26,8 +27,6 @@ class ColumnParallelLinear final : public Layer {
  private:
   enum Slot { kept_x, kept_dy };
   [[nodiscard]] bool has_copies() const;
-  /// dy with the columns of shared kv heads summed over the ranks that hold them.
-  [[nodiscard]] ConstTensorView whole_gradient(Run& run, ConstTensorView dy, Saved& saved) const;
   /// This rank's summand of dx: a shared head's columns are divided among the ranks that hold it.
   void input_product(Run& run, TensorView dx, ConstTensorView dy) const;
 

@@ -1,7 +1,5 @@
 #include "parallel/tensor/row_parallel_linear.h"
 
-#include "core/ops/matmul.h"
-
 namespace tokenwerk {
 namespace {
 
@@ -16,6 +14,7 @@ RowParallelLinear::RowParallelLinear(const LinearOptions& options, TensorAxis& a
     : axis_(&axis), product_(without_bias(options)) {
   if (options.bias == Bias::absent) return;
   bias_ = make_bias(options.parts, options.dtype);
+  bias_.by_token_chunks = true;
   axis.mark_replicated(bias_);
 }
 
@@ -30,7 +29,7 @@ void RowParallelLinear::backward_input(Run& run, TensorView dx, ConstTensorView 
                                        ConstTensorView x, Saved& saved, GradientSink* sink) {
   WholeRows rows(*axis_, run.stream, dy, run.rows);
   const ConstTensorView whole = rows.wait(run.stream);
-  matmul_backward_input(run.stream, dx, whole, product_.weight().value);
+  product_.input_gradient(run, dx, whole);
   if (sink != nullptr) return add_gradients(run, whole, dy, x, *sink);
   saved.keep(kept_x, x);
   saved.keep(kept_dy, dy);

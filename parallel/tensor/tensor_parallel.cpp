@@ -8,11 +8,19 @@
 namespace tokenwerk {
 
 std::unique_ptr<Layer> TensorParallel::column_linear(const LinearOptions& options) const {
-  return std::make_unique<ColumnParallelLinear>(options, *axis_);
+  LinearOptions split = options;
+  split.ranks = axis_->size();
+  return std::make_unique<ColumnParallelLinear>(split, *axis_);
 }
 
 std::unique_ptr<Layer> TensorParallel::row_linear(const LinearOptions& options) const {
-  return std::make_unique<RowParallelLinear>(options, *axis_);
+  LinearOptions split = options;
+  split.ranks = axis_->size();
+  return std::make_unique<RowParallelLinear>(split, *axis_);
+}
+
+LayerFactory::CopySum TensorParallel::copy_sum() const {
+  return [axis = axis_](Stream& stream, TensorView x) { axis->sum_copies(stream, x); };
 }
 
 std::unique_ptr<Norm> TensorParallel::norm(const NormOptions& options) const {

@@ -14,6 +14,7 @@ class TensorParallel final : public LayerFactory {
   [[nodiscard]] Share share(Index units) const override { return axis_->share(units); }
   [[nodiscard]] std::unique_ptr<Layer> column_linear(const LinearOptions& options) const override;
   [[nodiscard]] std::unique_ptr<Layer> row_linear(const LinearOptions& options) const override;
+  [[nodiscard]] CopySum copy_sum() const override;
   [[nodiscard]] std::unique_ptr<Norm> norm(const NormOptions& options) const override;
   [[nodiscard]] std::unique_ptr<Layer> embedding(const EmbeddingOptions& options) const override;
   [[nodiscard]] std::unique_ptr<LossHead> loss_head(const ParameterGroup& table,

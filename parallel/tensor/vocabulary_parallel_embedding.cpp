@@ -11,6 +11,7 @@ VocabularyParallelEmbedding::VocabularyParallelEmbedding(const EmbeddingOptions&
       positions_(options.positions, options.tokens.width, options.tokens.deviation,
                  options.tokens.dtype) {
   axis.mark_replicated(positions_.group());
+  positions_.group().sum_over_tensor = false;  // every rank makes it from all tokens
 }
 
 void VocabularyParallelEmbedding::forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) {
@@ -39,8 +40,9 @@ void VocabularyParallelEmbedding::backward_input(Run& run, TensorView, ConstTens
 void VocabularyParallelEmbedding::backward_weight(Run& run, Saved& saved, GradientSink& sink) {
   const ConstTensorView dy = saved.get(kept_dy);
   WholeRows rows(*axis_, run.stream, dy, run.rows);
-  tokens_.add_token_gradient(run, rows.wait(run.stream), saved.get(kept_x), sink);
-  positions_.add_gradient(run, dy, axis_->rows_here(run.rows).first, sink);
+  const ConstTensorView whole = rows.wait(run.stream);
+  tokens_.add_token_gradient(run, whole, saved.get(kept_x), sink);
+  positions_.add_gradient(run, whole, sink);
   saved.clear();
 }
 

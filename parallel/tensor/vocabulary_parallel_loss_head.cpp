@@ -1,7 +1,5 @@
 #include "parallel/tensor/vocabulary_parallel_loss_head.h"
 
-#include "core/ops/loss.h"
-
 namespace tokenwerk {
 
 void VocabularyParallelLossHead::forward(Run& run, TensorView loss, TensorView lse,
@@ -14,7 +12,7 @@ void VocabularyParallelLossHead::forward(Run& run, TensorView loss, TensorView l
     WholeRows rows(*axis_, run.stream, x, run.rows);
     blocks_.for_each(run, rows.wait(run.stream), [&](Rows range, TensorView y) {
       cross_entropy_share(run.stream, mine.slice_rows(range), y, elements_of(targets, range),
-                          {blocks_.vocabulary(), blocks_.first_token()});
+                          blocks_.share(run));
     });
   }
   axis_->communicator().all_gather(run.stream, shares, mine);

@@ -15,7 +15,7 @@ class VocabularyParallelLossHead final : public LossHead {
   /// `table` holds the axis' share of the padded vocabulary's rows.
   VocabularyParallelLossHead(const ParameterGroup& table, Index vocabulary, Index first_token,
                              TensorAxis& axis)
-      : axis_(&axis), blocks_(table, vocabulary, first_token) {}
+      : axis_(&axis), blocks_(table, vocabulary, first_token, axis.size()) {}
 
   /// loss and lse are of all rows, the same on every rank.
   void forward(Run& run, TensorView loss, TensorView lse, ConstTensorView x,

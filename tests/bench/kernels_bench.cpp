@@ -55,11 +55,12 @@ void add(benchmark::State& state) {
   report(state, c, 3);
 }
 
-void sum(benchmark::State& state) {
+void sums(benchmark::State& state) {
   Bench bench;
   const Case c(state);
-  const Tensor x = bench.random(c.dtype, c.shape), total(*bench.device, DType::f64, {1});
-  for (auto _ : state) sum(*bench.stream, total, x, Write::overwrite);
+  const Tensor x = bench.random(c.dtype, c.shape);
+  const Tensor total(*bench.device, DType::f64, {x.view().rows()});
+  for (auto _ : state) row_sums(*bench.stream, total, x);
   report(state, c, 1);
 }
 
@@ -154,8 +155,9 @@ void adamw(benchmark::State& state) {
 void squared_norm(benchmark::State& state) {
   Bench bench;
   const Case c(state);
-  const Tensor x = bench.random(c.dtype, c.shape), total(*bench.device, DType::f64, {1});
-  for (auto _ : state) squared_norm(*bench.stream, total, x, Write::overwrite);
+  const Tensor x = bench.random(c.dtype, c.shape);
+  const Tensor total(*bench.device, DType::f64, {x.view().rows(), 1});
+  for (auto _ : state) squared_norm_tiles(*bench.stream, total, x);
   report(state, c, 1);
 }
 
@@ -185,7 +187,7 @@ void weights(benchmark::internal::Benchmark* benchmark) {
 }
 
 BENCHMARK(add)->Apply(activations)->Apply(weights);
-BENCHMARK(sum)->Apply(activations);
+BENCHMARK(sums)->Apply(activations);
 BENCHMARK(layer_norm)->Apply(activations);
 BENCHMARK(layer_norm_dx)->Apply(activations);
 BENCHMARK(layer_norm_dw)->Apply(activations);

@@ -71,7 +71,7 @@ class GoldenRun {
       : golden_(name),
         model_(*test_.device, golden_.config(), dtype),
         gradients_(*test_.device, DType::f32, Shape{model_.parameters().size()}),
-        loss_sum_(*test_.device, DType::f64, Shape{1}),
+        loss_sum_(*test_.device, DType::f64, Shape{ExactSum::stored}),
         sink_(model_.parameters(), gradients_),
         tokens_(golden_.array("tokens")),
         targets_(golden_.array("targets")) {
@@ -123,7 +123,9 @@ class GoldenRun {
     fill(stream(), loss_sum_, 0.0);
     sink_.begin();
     forward_backward(stream(), model_, b, sink_, loss_sum_, scale);
-    return *loss_sum_.view().as<double>() * scale;
+    const Tensor total(*test_.device, DType::f64, Shape{1});
+    exact_total(stream(), total, loss_sum_);
+    return *total.view().as<double>() * scale;
   }
 
  private:
@@ -184,6 +186,7 @@ TEST_P(GoldenParity, TenStepsMatchPyTorch) {
                             .epsilon = golden.number("epsilon"),
                             .weight_decay = golden.number("weight_decay")});
   const Tensor norm(run.device(), DType::f64, Shape{1});
+  const Tensor squares(run.device(), DType::f64, Shape{ExactSum::stored});
   const ShardGradient shard = [&](const ParameterGroup& group) {
     return ParameterStore::shard_window(run.gradients(), group);
   };
@@ -193,7 +196,9 @@ TEST_P(GoldenParity, TenStepsMatchPyTorch) {
   for (Index step = 0; step < steps; ++step) {
     const auto i = static_cast<std::size_t>(step);
     EXPECT_NEAR(run.run(step), losses.as<double>()[i], 1e-5) << "step " << step;
-    optimizer.squared_norm(run.stream(), norm, shard);
+    fill(run.stream(), squares, 0.0);
+    optimizer.add_squares(run.stream(), squares, shard, 1);
+    exact_total(run.stream(), norm, squares);
     optimizer.step(run.stream(), shard, norm,
                    {.step = step + 1, .learning_rate = rate, .clip = golden.number("clip")});
     const StepOutcome outcome = optimizer.outcome(run.stream());

@@ -59,29 +59,31 @@ TEST_P(ElementwiseTest, ConvertsToEveryTypeWithOneRounding) {
   }
 }
 
-TEST_P(ElementwiseTest, SumsRowsByTheTree) {
-  for (Index rows : {1, 2, 3, 5, 8, 13}) {
-    StridedTensor x = random(rows, 41, 1);
-    const std::vector<double> values = values_of(x.view);
-    const Tensor total(*test_.device, DType::f64, {1});
-    sum(stream_, total, x.view, Write::overwrite);
-    expect_close(total, {std::accumulate(values.begin(), values.end(), 0.0)}, 64.0);
-    const double before = element(total, 0, 0);
-    sum(stream_, total, x.view, Write::accumulate);
-    EXPECT_EQ(element(total, 0, 0), 2.0 * before);
+TEST_P(ElementwiseTest, SumsEachRow) {
+  const StridedTensor x = random(13, 41, 1);
+  const std::vector<double> values = values_of(x.view);
+  std::vector<double> want;
+  for (auto row = values.begin(); row != values.end(); row += 41)
+    want.push_back(std::accumulate(row, row + 41, 0.0));
+  for (int threads : {1, 2}) {
+    const ThreadCount count(threads);
+    const Tensor sums(*test_.device, DType::f64, {13});
+    row_sums(stream_, sums, x.view);
+    expect_close(sums, want, 64.0);
   }
 }
 
-TEST_P(ElementwiseTest, GivesTheSameBitsOnOneThreadAndOnTwo) {
-  const StridedTensor x = random(1001, 77, 1);
-  std::vector<double> results[2];
-  for (int threads : {1, 2}) {
-    const ThreadCount count(threads);
-    const Tensor total(*test_.device, DType::f64, {1});
-    sum(stream_, total, x.view, Write::overwrite);
-    results[threads - 1] = values_of(total);
+TEST_P(ElementwiseTest, AddsARowToEachRow) {
+  if (dtype_ == DType::bf16) return;  // rows of what is summed are f32 or f64
+  const Tensor y = make_tensor(*test_.device, dtype_, {2, 3}, {1, 2, 3, 4, 5, 6});
+  const Tensor row = make_tensor(*test_.device, dtype_, {3}, {10, 20, 30});
+  add_row(stream_, y, row);
+  EXPECT_EQ(values_of(y), (std::vector<double>{11, 22, 33, 14, 25, 36}));
+  if (dtype_ == DType::f32) {
+    add_row(stream_, y, make_tensor(*test_.device, DType::bf16, {3}, {1, 2, 3}));
+    EXPECT_EQ(values_of(y), (std::vector<double>{12, 24, 36, 15, 27, 39}));
   }
-  EXPECT_EQ(results[0], results[1]);
+  EXPECT_THROW(add_row(stream_, y, make_tensor(*test_.device, dtype_, {2}, {1, 2})), ShapeError);
 }
 
 TEST_P(ElementwiseTest, RefusesOperandsThatDoNotFit) {
@@ -112,15 +114,54 @@ TEST(Convert, RoundsToBf16AtTiesToEvenAndKeepsSpecialValues) {
   EXPECT_TRUE(std::isnan(got[5]));
 }
 
-TEST(Sum, DoesNotDependOnWhatFollowsAPowerOfTwoOfRows) {
-  // The tree over 6 rows is (the tree over the first 4) + (the tree over the last 2).
-  TestDevice test;
-  const Tensor x = random_tensor(*test.device, DType::f64, {6, 5}, 1);
-  const Tensor parts(*test.device, DType::f64, {1}), all(*test.device, DType::f64, {1});
-  sum(*test.stream, parts, x.view().slice_rows({0, 4}), Write::overwrite);
-  sum(*test.stream, parts, x.view().slice_rows({4, 6}), Write::accumulate);
-  sum(*test.stream, all, x, Write::overwrite);
-  expect_equal(all, parts);
+/// The total of values that are added in pieces: each piece to a sum of its own, those together.
+double total_of(const TestDevice& test, const std::vector<double>& values, std::size_t pieces) {
+  const Tensor all(*test.device, DType::f64, {ExactSum::stored});
+  fill(*test.stream, all, 0.0);
+  for (std::size_t p = 0; p < pieces; ++p) {
+    const auto at = [&](std::size_t i) {
+      return values.begin() + static_cast<std::ptrdiff_t>(i * values.size() / pieces);
+    };
+    const std::vector<double> part(at(p), at(p + 1));
+    const Tensor x = make_tensor(*test.device, DType::f64, {static_cast<Index>(part.size())}, part);
+    const Tensor one(*test.device, DType::f64, {ExactSum::stored});
+    fill(*test.stream, one, 0.0);
+    exact_add(*test.stream, one, x);
+    add(*test.stream, all, all, one);  // as ranks do
+  }
+  const Tensor total(*test.device, DType::f64, {1});
+  exact_total(*test.stream, total, all);
+  return element(total, 0, 0);
+}
+
+TEST(ExactSum, HasTheSameBitsInEveryOrderAndCut) {
+  const TestDevice test;
+  std::vector<double> values;
+  for (int i = 0; i < 5000; ++i)
+    values.push_back(std::ldexp(1.0 + std::fmod(i * 0.7390851, 1.0), (i * 37) % 180 - 100));
+  const double forward = total_of(test, values, 1);
+  const long double plain = std::accumulate(values.begin(), values.end(), 0.0L);
+  EXPECT_NEAR(forward / static_cast<double>(plain), 1.0, 1e-15);
+  for (std::size_t pieces : {2u, 3u, 7u, 100u}) EXPECT_EQ(total_of(test, values, pieces), forward);
+  std::reverse(values.begin(), values.end());
+  EXPECT_EQ(total_of(test, values, 5), forward);
+}
+
+TEST(ExactSum, KeepsWhatRoundingWouldLose) {
+  const TestDevice test;
+  EXPECT_EQ(total_of(test, {0x1p100, 0x1p-100, 0x1p100}, 1), 0x1p101);
+  EXPECT_EQ(total_of(test, {1.0, 0x1p-53, 0x1p-53}, 1), 1.0 + 0x1p-52);
+  EXPECT_EQ(total_of(test, {0x1p-53, 0x1p-53, 1.0}, 3), 1.0 + 0x1p-52);
+  EXPECT_EQ(total_of(test, {0.0, 0x1p-200}, 1), 0.0);
+  EXPECT_EQ(total_of(test, {0x1.fffffffffffffp125}, 1), 0x1.fffffffffffffp125);
+}
+
+TEST(ExactSum, PassesOnWhatIsNotFinite) {
+  const TestDevice test;
+  EXPECT_TRUE(std::isnan(total_of(test, {1.0, NAN, 2.0}, 2)));
+  EXPECT_EQ(total_of(test, {1.0, std::numeric_limits<double>::infinity()}, 2),
+            std::numeric_limits<double>::infinity());
+  EXPECT_EQ(total_of(test, {0x1p130, 0x1p130}, 2), 0x1p131);
 }
 
 }  // namespace

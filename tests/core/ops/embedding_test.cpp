@@ -138,13 +138,38 @@ TEST_P(EmbeddingTest, GivesTheSameBitsOnOneThreadAndOnTwo) {
   EXPECT_EQ(results[0], results[1]);
 }
 
+TEST_P(EmbeddingTest, SlicesOfABatchHaveTheirRowsPositions) {
+  const Index length = 5, rows = 15;
+  const Tensor table = random_tensor(*test_.device, dtype_, {length + 1, 7}, 1);
+  const Tensor whole(*test_.device, dtype_, {rows, 7}), sliced(*test_.device, dtype_, {rows, 7});
+  fill(stream_, whole, 0.0);
+  fill(stream_, sliced, 0.0);
+  position_embedding_forward(stream_, whole, table, {length, 1});
+  for (Index first = 0; first < rows; first += 3) {  // cuts across sequences
+    position_embedding_forward(stream_, sliced.view().slice_rows({first, first + 3}), table,
+                               {length, 1, first});
+  }
+  expect_equal(sliced, whole);
+  const DType sums = accumulation_type(dtype_);
+  const Tensor all(*test_.device, sums, {length + 1, 7}),
+      parts(*test_.device, sums, {length + 1, 7});
+  position_embedding_backward(stream_, all, whole, {length, 1}, Write::overwrite);
+  fill(stream_, parts, 0.0);
+  for (Index first = 0; first < rows; first += 3) {
+    position_embedding_backward(stream_, parts, whole.view().slice_rows({first, first + 3}),
+                                {length, 1, first}, Write::accumulate);
+  }
+  expect_equal(parts, all);
+}
+
 TEST_P(EmbeddingTest, RefusesOperandsThatDoNotFit) {
   const Tensor table(*test_.device, dtype_, {11, 8}), y(*test_.device, dtype_, {6, 8});
   const Tensor few(*test_.device, DType::i32, {5});
   EXPECT_THROW(embedding_forward(stream_, y, few, table), ShapeError);
   const Tensor six(*test_.device, DType::i32, {6});
   EXPECT_THROW(embedding_forward(stream_, y, six, table, -1), ShapeError);
-  EXPECT_THROW(position_embedding_forward(stream_, y, table, {4, 0}), ShapeError);
+  EXPECT_THROW(position_embedding_forward(stream_, y, table, {0, 0}), ShapeError);
+  EXPECT_THROW(position_embedding_forward(stream_, y, table, {4, 0, -1}), ShapeError);
   EXPECT_THROW(position_embedding_forward(stream_, y, table, {6, 6}), ShapeError);
 }
 
