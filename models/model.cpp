@@ -87,10 +87,7 @@ void Model::add_stage(Index index, const ModelPart& part) {
   }
   const bool last = static_cast<std::size_t>(index) + 1 == ranges_.size();
   if (last) stage.layers.push_back(layers.norm(norm_options(config_, dtype_, "final_norm")));
-  for (const auto& layer : stage.layers) {
-    auto& groups = units_.emplace_back();
-    layer->for_each_group([&](ParameterGroup& group) { groups.push_back(&group); });
-  }
+  for (const auto& layer : stage.layers) units_.push_back(layer->groups());
   if (stage.first) tokens_ = units_[static_cast<std::size_t>(stage.first_unit)].front();
   if (last) add_head(stage, part);
 }

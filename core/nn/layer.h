@@ -52,6 +52,12 @@ class Layer {
       for (Parameter& part : group.parts) visit(part);
     });
   }
+  /// All groups in that order: what a ParameterStore is made of.
+  [[nodiscard]] std::vector<ParameterGroup*> groups() {
+    std::vector<ParameterGroup*> all;
+    for_each_group([&](ParameterGroup& group) { all.push_back(&group); });
+    return all;
+  }
 };
 
 }  // namespace tokenwerk

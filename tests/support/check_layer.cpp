@@ -34,9 +34,7 @@ class LayerCheck {
  public:
   LayerCheck(Device& device, Layer& layer, const LayerCase& shape)
       : device_(device), layer_(layer), shape_(shape), stream_(device.make_stream()) {
-    std::vector<ParameterGroup*> groups;
-    layer.for_each_group([&](ParameterGroup& group) { groups.push_back(&group); });
-    store_ = std::make_unique<ParameterStore>(device, groups);
+    store_ = std::make_unique<ParameterStore>(device, layer.groups());
     fill_random(store_->values(), 11, 0.7);
     rows_ = shape.sequences * shape.rows_per_sequence;
     x_ = make_input(21);

@@ -53,12 +53,6 @@ struct Parameters {
   AccumulatingSink sink;
 };
 
-std::vector<ParameterGroup*> groups_of(Layer& layer) {
-  std::vector<ParameterGroup*> groups;
-  layer.for_each_group([&](ParameterGroup& group) { groups.push_back(&group); });
-  return groups;
-}
-
 /// Element (r, c) of a part's box, in an array of the whole parameter.
 double& at(TensorView view, Index r, Index c) {
   return view.as<double>()[view.shape.ndim() == 1 ? r : r * view.row_stride + c];
@@ -151,7 +145,7 @@ struct Pass {
 void compare_layers(Axes& axes, Layer& whole, Layer& split, const Tensor& x, Weights when) {
   Device& device = *axes.world.device;
   Stream& stream = *axes.world.stream;
-  Parameters plain(device, groups_of(whole)), parts(device, groups_of(split));
+  Parameters plain(device, whole.groups()), parts(device, split.groups());
   fill_random(plain.store.values(), 3, 0.7);
   copy_values(plain, parts, stream);
   const Tensor dy = random_tensor(device, DType::f64, Shape{rows, width}, 5);
