@@ -77,6 +77,21 @@ void AdamWOptimizer::step(Stream& stream, const ShardGradient& gradient,
   }
 }
 
+void AdamWOptimizer::step(Stream& stream, TensorView gradients, const StepSettings& settings) {
+  TW_CHECK_AS(ShapeError, store_->sharding().size == 1 && gradients.count() == store_->size(),
+              gradients.count(), " gradients of ", store_->size(), ", on one of ",
+              store_->sharding().size, " shards");
+  const ShardGradient window = [&](const ParameterGroup& group) {
+    return ParameterStore::window(gradients, group);
+  };
+  const Tensor squares(scalars_.device(), DType::f64, Shape{ExactSum::stored});
+  const Tensor norm(scalars_.device(), DType::f64, Shape{1});
+  fill(stream, squares, 0.0);
+  add_squares(stream, squares, window, 1);
+  exact_total(stream, norm, squares);
+  step(stream, window, norm, settings);
+}
+
 StepOutcome AdamWOptimizer::outcome(Stream& stream) const {
   std::array<double, step_scalar_count> scalars{};
   scalars_.device().copy_to_host(stream, scalars.data(), scalars_.view().data, scalars_.bytes());

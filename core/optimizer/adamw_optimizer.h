@@ -39,6 +39,8 @@ class AdamWOptimizer {
   /// gradient. Never reads the device.
   void step(Stream& stream, const ShardGradient& gradient, ConstTensorView squared_norm,
             const StepSettings& settings);
+  /// Both for a rank that holds the whole model: `gradients` is flat, laid out like the store.
+  void step(Stream& stream, TensorView gradients, const StepSettings& settings);
   /// Waits for the step and reads what it found.
   [[nodiscard]] StepOutcome outcome(Stream& stream) const;
 

@@ -185,21 +185,13 @@ TEST_P(GoldenParity, TenStepsMatchPyTorch) {
                             .beta2 = golden.number("beta2"),
                             .epsilon = golden.number("epsilon"),
                             .weight_decay = golden.number("weight_decay")});
-  const Tensor norm(run.device(), DType::f64, Shape{1});
-  const Tensor squares(run.device(), DType::f64, Shape{ExactSum::stored});
-  const ShardGradient shard = [&](const ParameterGroup& group) {
-    return ParameterStore::shard_window(run.gradients(), group);
-  };
   const Hdf5Array losses = golden.array("losses_f64"), norms = golden.array("gradient_norms");
   const auto steps = static_cast<Index>(golden.number("steps"));
   const double rate = golden.number("learning_rate");
   for (Index step = 0; step < steps; ++step) {
     const auto i = static_cast<std::size_t>(step);
     EXPECT_NEAR(run.run(step), losses.as<double>()[i], 1e-5) << "step " << step;
-    fill(run.stream(), squares, 0.0);
-    optimizer.add_squares(run.stream(), squares, shard, 1);
-    exact_total(run.stream(), norm, squares);
-    optimizer.step(run.stream(), shard, norm,
+    optimizer.step(run.stream(), run.gradients(),
                    {.step = step + 1, .learning_rate = rate, .clip = golden.number("clip")});
     const StepOutcome outcome = optimizer.outcome(run.stream());
     EXPECT_NEAR(outcome.gradient_norm, norms.as<double>()[i], 1e-5 * norms.as<double>()[i]);
