@@ -23,6 +23,18 @@ void check_units(std::vector<ElementRange> units, Index count) {
   TW_CHECK_AS(ShapeError, end == count, "gradient units end at ", end, " of ", count, " elements");
 }
 
+/// Each group with the gap behind it.
+std::vector<ElementRange> units_of(const ParameterStore& store) {
+  std::vector<ElementRange> units;
+  Index end = store.size();
+  const auto& groups = store.groups();
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+    units.push_back({(*group)->offset, end});
+    end = (*group)->offset;
+  }
+  return units;
+}
+
 }  // namespace
 
 std::vector<GradientBucket> make_buckets(const std::vector<ElementRange>& units,
@@ -62,6 +74,10 @@ GradientReducer::GradientReducer(Communicator& comm, TensorView gradient,
   stream_ = comm.make_stream();
 }
 
+GradientReducer::GradientReducer(Communicator& comm, const ParameterStore& store,
+                                 TensorView gradient, const GradientReducerOptions& options)
+    : GradientReducer(comm, gradient, units_of(store), options) {}
+
 void GradientReducer::mark_ready(Stream& stream, const ElementRange& unit) {
   const auto found = std::find(units_.begin(), units_.end(), unit);
   TW_CHECK_AS(ShapeError, found != units_.end(), "elements ", unit.first, " to ", unit.last,
@@ -75,6 +91,13 @@ void GradientReducer::mark_ready(Stream& stream, const ElementRange& unit) {
     queue_bucket(stream, buckets_[next_bucket_++]);
   const SecondsInto timer(exposed_seconds_);
   comm_->progress();
+}
+
+void GradientReducer::mark_ready(Stream& stream, const ParameterGroup& group) {
+  const auto behind = static_cast<std::size_t>(group.index) + 1;  // units begin with the last group
+  TW_CHECK_AS(ShapeError, behind <= units_.size(), group.parts.front().name,
+              " is no unit of the gradient");
+  mark_ready(stream, units_[units_.size() - behind]);
 }
 
 void GradientReducer::finish(Stream& stream) {

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/nn/parameter_store.h"
 #include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
@@ -39,10 +40,16 @@ class GradientReducer {
   /// Throws ShapeError otherwise.
   GradientReducer(Communicator&, TensorView gradient, std::vector<ElementRange> units,
                   const GradientReducerOptions& options = {});
+  /// `gradient` is laid out like the store's whole values, and each group is a unit, from the last
+  /// to the first: backward completes them in about that order.
+  GradientReducer(Communicator&, const ParameterStore&, TensorView gradient,
+                  const GradientReducerOptions& options = {});
 
   /// A unit's gradient is final once `stream` has done its work: in the last micro-batch of a step,
   /// once per unit and step. Queues the buckets that are complete, and moves communication on.
   void mark_ready(Stream& stream, const ElementRange& unit);
+  /// The same for a group of the store that this was made for.
+  void mark_ready(Stream& stream, const ParameterGroup& group);
   /// All gradients are final: queues what is left and makes `stream` wait for the sums.
   void finish(Stream& stream);
 

@@ -20,27 +20,11 @@ Tensor flat_gradients(Stream& stream, const ParameterStore& store) {
 AllReducedGradients::AllReducedGradients(Stream& stream, const DataAxes& axes,
                                          const ParameterStore& store, const Units& units)
     : axes_(axes),
-      store_(&store),
       units_(&units),
       gradients_(flat_gradients(stream, store)),
       sink_(store, gradients_),
-      reducer_(*axes.data, gradients_, ranges()),
+      reducer_(*axes.data, store, gradients_),
       completion_(units, store.groups().size()) {}
-
-ElementRange AllReducedGradients::range_of(const ParameterGroup& group) const {
-  const auto& groups = store_->groups();
-  const auto next = static_cast<std::size_t>(group.index) + 1;
-  return {group.offset, next < groups.size() ? groups[next]->offset : store_->size()};
-}
-
-/// From the end of the buffer: backward completes the groups in about that order.
-std::vector<ElementRange> AllReducedGradients::ranges() const {
-  std::vector<ElementRange> ranges;
-  const auto& groups = store_->groups();
-  for (auto group = groups.rbegin(); group != groups.rend(); ++group)
-    ranges.push_back(range_of(**group));
-  return ranges;
-}
 
 void AllReducedGradients::begin(Index microbatches) {
   sink_.begin();
@@ -52,7 +36,7 @@ void AllReducedGradients::added(Stream& stream, Index unit) {
     if (!completion_.add(*group)) continue;
     if (group->sum_over_tensor)
       axes_.tensor->all_reduce(stream, ParameterStore::window(gradients_, *group));
-    reducer_.mark_ready(stream, range_of(*group));
+    reducer_.mark_ready(stream, *group);
   }
 }
 

@@ -21,11 +21,7 @@ class AllReducedGradients final : public GradientSync {
   [[nodiscard]] double take_exposed_seconds() override;
 
  private:
-  [[nodiscard]] ElementRange range_of(const ParameterGroup& group) const;
-  [[nodiscard]] std::vector<ElementRange> ranges() const;
-
   DataAxes axes_;
-  const ParameterStore* store_;
   const Units* units_;
   Tensor gradients_;
   AccumulatingSink sink_;

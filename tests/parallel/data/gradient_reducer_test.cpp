@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/nn/mlp.h"
 #include "tests/support/mpi_test.h"
 
 namespace tokenwerk::test {
@@ -125,6 +126,33 @@ TEST(GradientReducer, LeavesUnmarkedBucketsAloneUntilTheEnd) {
   reducer.finish(*world.stream);
   gradient[0] -= static_cast<float>(world.size());
   expect_sums(gradient, 1, world.size());
+}
+
+TEST(GradientReducer, TakesTheGroupsOfAStoreAsUnits) {
+  World world;
+  Mlp mlp({.name = "mlp", .width = 5, .ffn_width = 7, .bias = Bias::present});
+  const ParameterStore store(*world.device, mlp.groups());
+  std::vector<float> gradient(static_cast<std::size_t>(store.size()));
+  GradientReducer reducer(*world.comm, store, view_of(gradient, *world.device));
+  ASSERT_EQ(reducer.buckets().size(), 1u);
+  EXPECT_EQ(reducer.buckets()[0].units, 4);
+  fill(gradient, 3, world.rank());
+  for (const ParameterGroup* group : store.groups()) reducer.mark_ready(*world.stream, *group);
+  reducer.finish(*world.stream);
+  expect_sums(gradient, 3, world.size());
+
+  GradientReducer pieces(*world.comm, store, view_of(gradient, *world.device), {.bucket_bytes = 1});
+  ASSERT_EQ(pieces.buckets().size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i)
+    EXPECT_EQ(pieces.buckets()[i].range.first, store.groups()[3 - i]->offset);
+  const ParameterGroup& last = *store.groups().back();
+  pieces.mark_ready(*world.stream, last);
+  EXPECT_THROW(pieces.mark_ready(*world.stream, ElementRange{last.offset, store.size()}),
+               ShapeError);
+  ParameterGroup other = make_bias({{"other", Share::all(3)}}, DType::f32);
+  other.index = 4;
+  EXPECT_THROW(pieces.mark_ready(*world.stream, other), ShapeError);
+  pieces.finish(*world.stream);
 }
 
 TEST(GradientReducer, RefusesUnitsThatDoNotTileTheBufferAndMarksThatDoNotFit) {
