@@ -9,12 +9,6 @@
 
 namespace tokenwerk {
 
-/// One line a rank, one character a unit of time, at most `columns` wide: what is longer loses its
-/// middle, and says so. The unit is the shortest of the costs.
-[[nodiscard]] std::string timeline_text(const PipelineSchedule& schedule,
-                                        const ScheduleTiming& timing, const StageCosts& costs,
-                                        int columns);
-
 /// Everything about a sound schedule.
 [[nodiscard]] std::string schedule_report(const PipelineSchedule& schedule,
                                           const ScheduleReport& report, const StageCosts& costs,

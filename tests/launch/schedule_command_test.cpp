@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 
 #include "launch/command_line.h"
-#include "launch/schedule_report.h"
 #include "parallel/pipeline/generators.h"
 #include "tests/support/temporary_folder.h"
 
@@ -130,23 +129,6 @@ TEST(ScheduleCommand, WrongArgumentsAreAnsweredWithTheNearestLegalOnes) {
               2)
         << cost;
   EXPECT_EQ(run("gpipe", 0, 2).code, 2);
-}
-
-TEST(ScheduleReport, ATimelineThatIsTooLongLosesItsMiddle) {
-  const PipelineSchedule schedule = make_schedule("1f1b", {2, 30});
-  const StageCosts costs;
-  const ScheduleTiming timing = simulate(schedule, equal_costs(schedule, costs));
-  const std::string text = timeline_text(schedule, timing, costs, 40);
-  EXPECT_THAT(text, AllOf(HasSubstr("# rank 0     01..aa2bb3cc ~ 7gg8hh9ii.jj\n"),
-                          HasSubstr("# ~: 69 of 93 characters are left out\n")));
-  EXPECT_THAT(timeline_text(schedule, timing, costs, 106), Not(HasSubstr("~")));
-}
-
-TEST(ScheduleReport, WorkThatTakesNoTimeIsNotShown) {
-  const PipelineSchedule schedule = make_schedule("zb-h1", {1, 2});
-  const StageCosts costs{.forward = 2, .backward_input = 1, .backward_weight = 0, .backward = 1};
-  const ScheduleTiming timing = simulate(schedule, equal_costs(schedule, costs));
-  EXPECT_THAT(timeline_text(schedule, timing, costs, 100), HasSubstr("# rank 0     00a11b\n"));
 }
 
 }  // namespace
