@@ -15,6 +15,7 @@
 #include "core/cpu/parallel_for.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
+#include "parallel/comm/control.h"
 
 namespace tokenwerk {
 namespace {
@@ -101,6 +102,13 @@ double measured_matrix_peak(Device& device, Stream& stream, DType dtype) {
     stream.synchronize();
   });
   return 2.0 * n * c * f / seconds;
+}
+
+double measured_matrix_peak(Communicator& ranks, DType dtype) {
+  const auto device = make_device(DeviceKind::cpu);
+  const auto stream = device->make_stream();
+  ranks.barrier();  // ranks that share a processor or its clock slow each other down
+  return all_reduce(ranks, measured_matrix_peak(*device, *stream, dtype));
 }
 
 double measured_memory_bandwidth(Device& device) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/device.h"
+#include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
 
@@ -12,6 +13,10 @@ namespace tokenwerk {
 /// 0.3 s: what MFU divides by. It is the share of this rank: where ranks share cores, let all of
 /// them measure at the same time.
 [[nodiscard]] double measured_matrix_peak(Device& device, Stream& stream, DType dtype);
+
+/// The sum over all ranks, which measure at the same time. On a device of its own, so that the
+/// memory peak of the caller's stays.
+[[nodiscard]] double measured_matrix_peak(Communicator& ranks, DType dtype);
 
 /// Bytes/s of a[i] = b[i] + s c[i] over arrays much larger than caches, counting the three arrays
 /// once each, as STREAM does (McCalpin 1995). The fastest of some passes over about 0.3 s.

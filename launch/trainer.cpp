@@ -19,6 +19,7 @@
 #include "launch/run_directory.h"
 #include "launch/run_log.h"
 #include "launch/signals.h"
+#include "launch/traffic_report.h"
 #include "launch/train_step.h"
 #include "launch/training_checkpoint.h"
 #include "parallel/comm/control.h"
@@ -30,15 +31,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// FLOP/s of the matrix products of all ranks together. On a device of its own, so that the run's
-/// memory peak is the run's.
-double matrix_peak(Communicator& ranks, DType dtype) {
-  const auto device = make_device(DeviceKind::cpu);
-  const auto stream = device->make_stream();
-  ranks.barrier();  // all at once: ranks that share a processor or its clock slow each other down
-  return all_reduce(ranks, measured_matrix_peak(*device, *stream, dtype));
 }
 
 LearningRate learning_rate(const TrainingSection& t) {
@@ -96,6 +88,7 @@ class TrainingRun {
   BatchReader reader_;
   Model model_;
   TrainStep step_;
+  TrafficReport traffic_;
   LearningRate learning_rate_;
   TrainingState state_;
   double matrix_peak_ = 0.0;   ///< FLOP/s of all ranks together
@@ -122,6 +115,7 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
              .beta2 = recipe_.training.beta2,
              .epsilon = recipe_.training.epsilon,
              .weight_decay = recipe_.training.weight_decay}),
+      traffic_(environment),
       learning_rate_(learning_rate(recipe_.training)) {
   if (recipe_.data.validation)
     validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, world_));
@@ -145,7 +139,7 @@ void TrainingRun::start() {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
-  matrix_peak_ = matrix_peak(world_, model_.dtype());
+  matrix_peak_ = measured_matrix_peak(world_, model_.dtype());
 }
 
 /// From a checkpoint, from the weights of one, or from the seed.
@@ -235,9 +229,11 @@ void TrainingRun::step() {
   const auto start = Clock::now();
   const double rate = learning_rate_at(learning_rate_, state_.step);
   std::vector<Index> samples;
+  traffic_.begin();
   const StepResult result =
       step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
                 batches(samples));
+  traffic_.end();
   if (!result.finite) {
     const std::string what = fmt::format(
         "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
@@ -286,6 +282,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   }
   if (saved_step_ != state_.step) save();
   log_->finish();
+  if (const std::string sent = traffic_.text(world_); !sent.empty()) log_info("{}", sent);
   if (!stopped || state_.step == last) return ExitCode::done;
   log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
            state_.step);

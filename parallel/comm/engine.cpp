@@ -30,6 +30,11 @@ void CommEngine::serialized(const std::function<void()>& body) {
   body();
 }
 
+Traffic CommEngine::sent() const {
+  const std::scoped_lock lock(submission_);
+  return sent_;
+}
+
 void CommEngine::drain() {
   Idle idle;
   while (outstanding_ > 0 && !halted_)
@@ -78,6 +83,7 @@ void CommQueue::submit(std::unique_ptr<Operation> operation) {
   {
     const std::scoped_lock lock(engine_->submission_);
     if (failed_) return;
+    engine_->sent_.at(operation->axis(), operation->collective()) += operation->sent();
     waiting_.push_back(std::move(operation));
     ++submitted_;
     ++engine_->outstanding_;

@@ -19,6 +19,7 @@
 
 #include "core/tensor.h"
 #include "parallel/comm/idle.h"
+#include "parallel/comm/traffic.h"
 
 namespace tokenwerk {
 
@@ -43,6 +44,8 @@ class CommEngine {
   /// Runs `body`, which calls MPI, while nobody else does. It may not wait for other ranks unless
   /// all queues are idle.
   void serialized(const std::function<void()>& body);
+  /// All that was given to the queues so far.
+  [[nodiscard]] Traffic sent() const;
   /// Waits until all queues are idle.
   void drain();
 
@@ -59,7 +62,8 @@ class CommEngine {
   std::vector<CommQueue*> queues_;
   std::atomic<bool> halted_ = false;
 
-  std::mutex submission_;  ///< guards the queues' waiting lists
+  mutable std::mutex submission_;  ///< guards the queues' waiting lists
+  Traffic sent_;                   ///< guarded by submission_
   std::condition_variable_any submitted_;
   std::atomic<Index> outstanding_ = 0;  ///< operations that are neither done nor dropped
   std::jthread worker_;

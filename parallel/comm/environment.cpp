@@ -138,6 +138,8 @@ void MpiEnvironment::progress() {
   if (engine_) engine_->progress();
 }
 
+Traffic MpiEnvironment::sent() const { return engine_ ? engine_->sent() : Traffic(); }
+
 bool MpiEnvironment::has_thread() const { return engine_ && engine_->has_thread(); }
 
 void MpiEnvironment::abort_all(int code) noexcept {

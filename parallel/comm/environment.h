@@ -5,6 +5,7 @@
 #include <string>
 
 #include "parallel/comm/communicator.h"
+#include "parallel/comm/traffic.h"
 
 namespace tokenwerk {
 
@@ -42,6 +43,8 @@ class MpiEnvironment {
   /// Moves all asynchronous communication on; never blocks, costs next to nothing when there is
   /// none.
   void progress();
+  /// What this rank has sent so far.
+  [[nodiscard]] Traffic sent() const;
   /// Whether a thread of its own moves communication on (TOKENWERK_COMM_THREAD = auto, on, off).
   [[nodiscard]] bool has_thread() const;
 

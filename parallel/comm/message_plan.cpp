@@ -29,6 +29,7 @@ PlannedMessage PlanBuilder::add(StepKind kind, int peer, ByteRange range) {
                           std::min(max_message_bytes, range.bytes - done)};
     plan_.steps.push_back({.kind = kind, .peer = peer, .range = piece});
     ++plan_.messages;
+    (kind == StepKind::send ? plan_.sent : plan_.received) += {static_cast<Index>(piece.bytes), 1};
   }
   return message;
 }

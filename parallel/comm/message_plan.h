@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "parallel/comm/traffic.h"
+
 namespace tokenwerk {
 
 /// The arrays that a plan speaks of. Input is only read; workspace is an argument that the
@@ -38,6 +40,7 @@ struct MessagePlan {
   std::vector<PlanStep> steps;
   std::size_t messages = 0;       ///< sends and receives in all; the end of the plan waits for them
   std::size_t scratch_bytes = 0;  ///< what the scratch buffer must hold
+  MessageCount sent, received;
 };
 
 /// The messages that carry one range: one, or several where MPI's count would overflow.

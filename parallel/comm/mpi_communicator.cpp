@@ -33,9 +33,13 @@ std::unique_ptr<Stream> MpiCommunicator::make_stream() {
   return std::make_unique<CommStream>(*engine_, device());
 }
 
-OperationArguments MpiCommunicator::arguments(std::string_view name) {
+OperationArguments MpiCommunicator::arguments(Collective collective) {
   const int tag = tag_of(calls_++, 0);
-  return {.name = name, .axis = axis(), .comm = comm_.get(), .send_tag = tag, .receive_tag = tag};
+  return {.collective = collective,
+          .axis = axis(),
+          .comm = comm_.get(),
+          .send_tag = tag,
+          .receive_tag = tag};
 }
 
 void MpiCommunicator::run(Stream& stream, const OperationArguments& arguments, MessagePlan plan) {
@@ -50,7 +54,7 @@ void MpiCommunicator::run(Stream& stream, const OperationArguments& arguments, M
 }
 
 void MpiCommunicator::do_all_reduce(Stream& stream, TensorView x, Reduction reduction) {
-  OperationArguments a = arguments("all_reduce");
+  OperationArguments a = arguments(Collective::all_reduce);
   a.output = x.as<std::byte>();
   a.dtype = x.dtype;
   a.reduction = reduction;
@@ -58,7 +62,7 @@ void MpiCommunicator::do_all_reduce(Stream& stream, TensorView x, Reduction redu
 }
 
 void MpiCommunicator::do_reduce_scatter(Stream& stream, TensorView y, TensorView x) {
-  OperationArguments a = arguments("reduce_scatter");
+  OperationArguments a = arguments(Collective::reduce_scatter);
   a.output = y.as<std::byte>();
   a.workspace = x.as<std::byte>();
   a.dtype = x.dtype;
@@ -66,27 +70,27 @@ void MpiCommunicator::do_reduce_scatter(Stream& stream, TensorView y, TensorView
 }
 
 void MpiCommunicator::do_all_gather(Stream& stream, void* y, const void* x, std::size_t bytes) {
-  OperationArguments a = arguments("all_gather");
+  OperationArguments a = arguments(Collective::all_gather);
   a.output = static_cast<std::byte*>(y);
   a.input = static_cast<const std::byte*>(x);
   run(stream, a, plan_all_gather(site(), bytes));
 }
 
 void MpiCommunicator::do_broadcast(Stream& stream, void* x, std::size_t bytes, int root) {
-  OperationArguments a = arguments("broadcast");
+  OperationArguments a = arguments(Collective::broadcast);
   a.output = static_cast<std::byte*>(x);
   run(stream, a, plan_broadcast(site(), bytes, root));
 }
 
 void MpiCommunicator::do_all_to_all(Stream& stream, void* y, const void* x, std::size_t bytes) {
-  OperationArguments a = arguments("all_to_all");
+  OperationArguments a = arguments(Collective::all_to_all);
   a.output = static_cast<std::byte*>(y);
   a.input = static_cast<const std::byte*>(x);
   run(stream, a, plan_all_to_all(site(), bytes));
 }
 
 void MpiCommunicator::do_exchange(Stream& stream, const Exchange& exchange) {
-  OperationArguments a{.name = "exchange", .axis = axis(), .comm = comm_.get()};
+  OperationArguments a{.collective = Collective::exchange, .axis = axis(), .comm = comm_.get()};
   if (exchange.to >= 0) {
     a.send_tag = tag_of(sent_[static_cast<std::size_t>(exchange.to)]++, 1);
     a.input = exchange.send.as<std::byte>();
@@ -101,7 +105,7 @@ void MpiCommunicator::do_exchange(Stream& stream, const Exchange& exchange) {
 }
 
 void MpiCommunicator::do_barrier(Stream& stream) {
-  run(stream, arguments("barrier"), plan_barrier(site()));
+  run(stream, arguments(Collective::barrier), plan_barrier(site()));
 }
 
 }  // namespace tokenwerk

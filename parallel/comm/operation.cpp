@@ -105,7 +105,7 @@ const std::byte* Operation::source(const ByteRange& range, const std::byte* scra
 }
 
 std::string Operation::text() const {
-  return fmt::format("{} over {}", arguments_.name, name_of(arguments_.axis));
+  return fmt::format("{} over {}", name_of(collective()), name_of(axis()));
 }
 
 std::string Operation::describe(const PlanStep& step) const {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <chrono>
 #include <thread>
 
@@ -121,6 +122,36 @@ TEST(Engine, ManyShortCollectivesInFlightAtOnceAllArrive) {
   for (std::vector<float>& x : all) world.comm->all_reduce(*stream, view_of(x, *world.device));
   stream->synchronize();
   for (std::uint64_t i = 0; i < all.size(); ++i) expect_sum(all[i], i, world.size());
+}
+
+/// Bytes that this rank sends in `body`, one call of `collective` over all ranks.
+template <typename Body>
+MessageCount sent_by(Collective collective, Body&& body) {
+  const MessageCount before = environment().sent().at(Axis::world, collective);
+  body();
+  MessageCount sent = environment().sent().at(Axis::world, collective);
+  return sent -= before;
+}
+
+TEST(Engine, CountsTheBytesThatTheAlgorithmsPromise) {
+  World world;
+  const auto stream = world.comm->make_stream();
+  const Index p = world.size(), n = 100000 * p;
+  std::vector<float> whole(static_cast<std::size_t>(n)), part(100000);
+  const TensorView x = view_of(whole, *world.device), y = view_of(part, *world.device);
+  const Index share = (p - 1) * 400000;  // (p-1)/p of the whole
+  EXPECT_EQ(sent_by(Collective::all_reduce, [&] { world.comm->all_reduce(*stream, x); }).bytes,
+            2 * share);
+  EXPECT_EQ(
+      sent_by(Collective::reduce_scatter, [&] { world.comm->reduce_scatter(*stream, y, x); }).bytes,
+      share);
+  EXPECT_EQ(sent_by(Collective::all_gather, [&] { world.comm->all_gather(*stream, x, y); }).bytes,
+            share);
+  const MessageCount barrier =
+      sent_by(Collective::barrier, [&] { world.comm->barrier(*world.stream); });
+  EXPECT_EQ(barrier.bytes, 0);
+  EXPECT_EQ(barrier.messages, p == 1 ? 0 : std::bit_width(static_cast<std::uint64_t>(p) - 1));
+  stream->synchronize();
 }
 
 TEST(Environment, KnowsItsRanks) {
