@@ -27,16 +27,30 @@ View columns_of(const View& view, Index first, Index count) {
   return out;
 }
 
+template <typename View>
+View box_of(const View& view, const Box& box) {
+  const auto& [first, extent] = box;
+  const int ndim = view.shape.ndim();
+  TW_CHECK_AS(ShapeError, (ndim == 1 || ndim == 2) && first.ndim() == ndim && extent.ndim() == ndim,
+              "the box ", first.text(), " + ", extent.text(), " of ", view.shape.text());
+  const View rows = ndim == 1 ? view : rows_of(view, {first[0], first[0] + extent[0]});
+  View out = columns_of(rows, first[-1], extent[-1]);
+  out.shape = extent;
+  return out;
+}
+
 }  // namespace
 
 ConstTensorView ConstTensorView::slice_rows(Rows range) const { return rows_of(*this, range); }
 ConstTensorView ConstTensorView::slice_columns(Index first, Index count) const {
   return columns_of(*this, first, count);
 }
+ConstTensorView ConstTensorView::slice(const Box& box) const { return box_of(*this, box); }
 TensorView TensorView::slice_rows(Rows range) const { return rows_of(*this, range); }
 TensorView TensorView::slice_columns(Index first, Index count) const {
   return columns_of(*this, first, count);
 }
+TensorView TensorView::slice(const Box& box) const { return box_of(*this, box); }
 
 Tensor::Tensor(Device& device, DType dtype, Shape shape) {
   const auto bytes = static_cast<std::size_t>(shape.count()) * size_of(dtype);

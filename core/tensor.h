@@ -34,11 +34,18 @@ struct ConstTensorView {
   [[nodiscard]] const T* as() const {
     return static_cast<const T*>(data);
   }
+  /// An element, where the data lies in host memory; leading dims are flattened.
+  template <typename T>
+  [[nodiscard]] const T& at(Index row, Index column) const {
+    return as<T>()[row * row_stride + column];
+  }
 
   /// Window (rows, columns) on a range of rows; leading dims are flattened.
   [[nodiscard]] ConstTensorView slice_rows(Rows range) const;
   /// Window (rows, count) on columns first .. first + count.
   [[nodiscard]] ConstTensorView slice_columns(Index first, Index count) const;
+  /// Window on a box of a matrix or a vector.
+  [[nodiscard]] ConstTensorView slice(const Box& box) const;
 };
 
 /// Writable window on an array. Owns nothing.
@@ -60,9 +67,14 @@ struct TensorView {
   [[nodiscard]] T* as() const {
     return static_cast<T*>(data);
   }
+  template <typename T>
+  [[nodiscard]] T& at(Index row, Index column) const {
+    return as<T>()[row * row_stride + column];
+  }
 
   [[nodiscard]] TensorView slice_rows(Rows range) const;
   [[nodiscard]] TensorView slice_columns(Index first, Index count) const;
+  [[nodiscard]] TensorView slice(const Box& box) const;
 };
 
 /// Owner of a dense array in a device's memory: moves, never copies. Elements start undefined.
