@@ -2,7 +2,9 @@
 
 namespace tokenwerk {
 
-void fill_normal(Stream& stream, TensorView x, const NormalFill& fill) {
+void fill_normal(Stream& stream, TensorView x, const NormalFill& part) {
+  NormalFill fill = part;
+  if (fill.global_columns == 0) fill.global_columns = x.columns();
   TW_CHECK_AS(ShapeError, x.dtype != DType::i32, "fill_normal: x is i32");
   check_matrix(x, "fill_normal", "x", x.rows(), x.columns(), x.dtype);
   TW_CHECK_AS(ShapeError,

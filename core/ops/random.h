@@ -13,8 +13,8 @@ namespace tokenwerk {
 struct NormalFill {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< hash_of(name)
-  Index global_columns =
-      0;                 ///< width of the global array; its element (r, c) has index r * width + c
+  /// Width of the global array, whose element (r, c) has index r * width + c; 0: the view's own.
+  Index global_columns = 0;
   Index row_offset = 0;  ///< of the view in the global array
   Index column_offset = 0;
   double deviation = 1.0;
