@@ -49,7 +49,7 @@ struct CheckpointState {
 /// nothing that was there before is touched, and what was half written is removed where that is
 /// possible.
 void save_checkpoint(Communicator& communicator, const std::filesystem::path& directory, Index step,
-                     std::span<const ArrayPart> parts, std::string_view state_json);
+                     std::span<const ArrayPart> parts, std::string_view state_json = "{}");
 
 /// Collective. Verifies the checkpoint (every file's size and sum, the ranks dividing the files
 /// among them), then fills the targets. `path` is a step's folder or a directory, whose newest

@@ -36,7 +36,7 @@ int main() {
           {"model/" + parameter.name, parameter.global_shape, parameter.box, parameter.value});
     }
   }
-  save_checkpoint(*world, folder, 7, parts, "{}");
+  save_checkpoint(*world, folder, 7, parts);
   const auto saved = latest_checkpoint(folder);
   if (!saved || !verify_checkpoint(*saved).empty()) return 1;
   fmt::print("{}: {} arrays, {} parameters\n", saved->filename().string(), parts.size(),

@@ -99,7 +99,7 @@ TEST(Checkpoint, ConvertsBetweenFloatsToNearestEven) {
     const Shape shape{static_cast<Index>(values.size())};
     const ArrayPart part{
         "model/w", shape, Box::whole(shape), {values.data(), shape, shape[0], DType::f32, nullptr}};
-    save_checkpoint(c, folder.path(), 1, std::span(&part, 1), "{}");
+    save_checkpoint(c, folder.path(), 1, std::span(&part, 1));
     std::vector<BFloat16> narrow(values.size());
     std::vector<double> wide(values.size());
     const ArrayTarget targets[] = {
