@@ -5,6 +5,7 @@
 #
 #   bytes     bytes sent a step by axis and operation, data, ZeRO, tensor, sequence and pipeline at 2, 4 and 8 ranks
 #   memory    peak memory of the rank that needs most: ZeRO stages, pipeline schedules, recomputation, sequence
+#   reproducible   step time with sums of a fixed order over that without, three models
 #
 # TOKENWERK_BUILD names a build folder that has the program and the benchmarks; otherwise the preset bench is built.
 set -euo pipefail
@@ -12,10 +13,10 @@ command_line="$0 $*"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 parts=("$@")
-((${#parts[@]} > 0)) || parts=(bytes memory)
+((${#parts[@]} > 0)) || parts=(bytes memory reproducible)
 for part in "${parts[@]}"; do
-  [[ $part =~ ^(bytes|memory)$ ]] || {
-    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  [[ $part =~ ^(bytes|memory|reproducible)$ ]] || {
+    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
   }
 done
