@@ -64,6 +64,17 @@ add_dependencies(train_tests tokenwerk)
 add_test(NAME train.quickstart COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/train/quickstart.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:tokenwerk>)
 set_tests_properties(train.quickstart PROPERTIES LABELS train TIMEOUT 600 PROCESSORS 2)
 
+# Every parallelism against one rank, whose runs the tests of one process share. What is named Long runs with the label
+# long beside train.
+file(GLOB layouts_sources CONFIGURE_DEPENDS parallel/layouts/*.cpp)
+add_executable(layouts_tests ${layouts_sources})
+target_link_libraries(layouts_tests PRIVATE tokenwerk::parallel tokenwerk_test_support GTest::gtest GTest::gtest_main tokenwerk_common)
+add_dependencies(layouts_tests tokenwerk)
+add_test(NAME train.layouts COMMAND layouts_tests --gtest_filter=-Long*)
+add_test(NAME train.layouts_long COMMAND layouts_tests --gtest_filter=Long*)
+set_tests_properties(train.layouts train.layouts_long PROPERTIES LABELS train TIMEOUT 600 PROCESSORS 2)
+set_tests_properties(train.layouts_long PROPERTIES LABELS "train;long" TIMEOUT 3600)
+
 tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json)
 
 tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock

@@ -86,19 +86,31 @@ CommandResult TrainingFolder::tokenwerk(const std::vector<std::string>& argument
   return run_command(tokenwerk_command(1, arguments), path(), training_environment());
 }
 
-std::vector<nlohmann::json> TrainingFolder::steps(const std::string& run) const {
+std::vector<nlohmann::json> TrainingFolder::lines_with(const std::string& field,
+                                                       const std::string& run) const {
   std::vector<nlohmann::json> out;
   std::istringstream lines(bytes(std::filesystem::path(run) / "metrics.jsonl"));
   for (std::string line; std::getline(lines, line);) {
     nlohmann::json json = nlohmann::json::parse(line);
-    if (json.contains("loss")) out.push_back(std::move(json));
+    if (json.contains(field)) out.push_back(std::move(json));
   }
   return out;
+}
+
+std::vector<nlohmann::json> TrainingFolder::steps(const std::string& run) const {
+  return lines_with("loss", run);
 }
 
 std::vector<double> TrainingFolder::losses(const std::string& run) const {
   std::vector<double> out;
   for (const nlohmann::json& step : steps(run)) out.push_back(step["loss"]);
+  return out;
+}
+
+std::vector<double> TrainingFolder::validation_losses(const std::string& run) const {
+  std::vector<double> out;
+  for (const nlohmann::json& line : lines_with("validation_loss", run))
+    out.push_back(line["validation_loss"]);
   return out;
 }
 

@@ -29,10 +29,15 @@ class TrainingFolder {
   /// The steps' lines of metrics.jsonl.
   [[nodiscard]] std::vector<nlohmann::json> steps(const std::string& run) const;
   [[nodiscard]] std::vector<double> losses(const std::string& run) const;
+  [[nodiscard]] std::vector<double> validation_losses(const std::string& run) const;
   [[nodiscard]] std::filesystem::path checkpoint(const std::string& run, int step) const;
   [[nodiscard]] std::string bytes(const std::filesystem::path& relative) const;
 
  private:
+  /// The lines of metrics.jsonl that have this field.
+  [[nodiscard]] std::vector<nlohmann::json> lines_with(const std::string& field,
+                                                       const std::string& run) const;
+
   test::TemporaryFolder folder_;
 };
 
