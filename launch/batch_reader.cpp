@@ -1,16 +1,30 @@
 #include "launch/batch_reader.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/ops/loss.h"
 #include "core/seconds_into.h"
+#include "launch/agreement.h"
 
 namespace tokenwerk {
 
 SampleRange part_of(SampleRange range, Index rank, Index size) {
   return {range.first + range.count() * rank / size,
           range.first + range.count() * (rank + 1) / size};
+}
+
+TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe, Communicator& ranks) {
+  const Index vocabulary = recipe.model.vocabulary.value();
+  std::optional<TokenDataset> dataset;
+  agree(ranks, [&] {
+    dataset.emplace(prefix, recipe.data.sequence_length, vocabulary);
+    const SampleRange part =
+        part_of({0, dataset->tokens().token_count()}, ranks.rank(), ranks.size());
+    dataset->check_tokens({part.first, part.last});
+  });
+  return std::move(*dataset);
 }
 
 BatchReader::BatchReader(Device& device, const TokenDataset& dataset, Index micro_batch)

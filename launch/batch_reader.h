@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "core/data/dataset.h"
+#include "launch/recipe.h"
 #include "models/stage_runner.h"
+#include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
 
@@ -19,6 +21,10 @@ struct SampleRange {
 /// The consecutive part of a range that one of `size` ranks works on; parts differ by one sample at
 /// most.
 [[nodiscard]] SampleRange part_of(SampleRange range, Index rank, Index size);
+
+/// Opens a token file and checks its tokens, the ranks dividing them among themselves.
+[[nodiscard]] TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe,
+                                        Communicator& ranks);
 
 /// Reads micro-batches of so many sequences. Several may be in use at a time.
 class BatchReader {

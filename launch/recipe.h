@@ -91,6 +91,7 @@ struct CheckpointSection {
 struct LogSection {
   std::string directory = "run";
   Index every = 10;
+  std::optional<bool> trace;
   friend bool operator==(const LogSection&, const LogSection&) = default;
 };
 

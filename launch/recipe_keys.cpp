@@ -101,6 +101,8 @@ std::vector<RecipeKey> make_table() {
 
       {TW_KEY(log, directory), text, {}, "", "of the run: recipe.toml, metrics.jsonl, log.txt, TensorBoard files"},
       {TW_KEY(log, every), positive, {}, "", "steps between lines on a console that is no terminal"},
+      {TW_KEY(log, trace), flag, {}, "false",
+       "timeline of all ranks in steps 2 to 6 of this run: log.directory/trace.json, for ui.perfetto.dev"},
 
       {TW_KEY(device, kind), choice, {"cpu"}, "", "what computes"},
   };

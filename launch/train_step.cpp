@@ -36,10 +36,12 @@ void TrainStep::Observer::gradients_added(Index unit) {
   step_->gradients_->added(*step_->stream_, unit);
 }
 
-TrainStep::TrainStep(Stream& stream, Model& model, Parallelism& parallelism, const AdamW& options)
+TrainStep::TrainStep(Stream& stream, Model& model, Parallelism& parallelism, const AdamW& options,
+                     TraceRecorder* trace)
     : stream_(&stream),
       model_(&model),
       parallelism_(&parallelism),
+      trace_(trace),
       gradients_(
           make_gradient_sync({parallelism.zero(), parallelism.order(), parallelism.global_batch()},
                              stream, parallelism.data_axes(), model.parameters(), model.units())),
@@ -49,7 +51,7 @@ TrainStep::TrainStep(Stream& stream, Model& model, Parallelism& parallelism, con
       sums_(stream.device(), DType::f64, Shape{sums, ExactSum::stored}),
       observer_(*this),
       runner_(stream, model, &gradients_->sink(), &observer_),
-      pipeline_(parallelism.schedule(), parallelism.pipeline()) {}
+      pipeline_(parallelism.schedule(), parallelism.pipeline(), trace) {}
 
 TensorView TrainStep::sum_at(Sum which) const {
   return elements_of(sums_.view(), {which * ExactSum::stored, (which + 1) * ExactSum::stored});
@@ -71,9 +73,22 @@ StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batch
   gradients_->begin(pipeline_.schedule().microbatches);
   runner_.begin(inputs(batches, Mode::train));
   pipeline_.run(*stream_, runner_);
-  gradients_->finish(*stream_);
-  join_tied_gradients();
+  {
+    const TraceSpan span(trace_, "gradients", "last gradient sums");
+    gradients_->finish(*stream_);
+    join_tied_gradients();
+  }
+  update(settings);
 
+  const StepOutcome outcome = optimizer_.outcome(*stream_);
+  const double loss = total_on_host(*stream_, sum_at(loss_sum)) * batches.scale;
+  return {loss, outcome.gradient_norm, outcome.finite && std::isfinite(loss),
+          gradients_->take_exposed_seconds() + values_.take_exposed_seconds() +
+              pipeline_.take_exposed_seconds()};
+}
+
+void TrainStep::update(const StepSettings& settings) {
+  const TraceSpan span(trace_, "compute", "optimizer");
   const ShardGradient shard = [this](const ParameterGroup& group) {
     return gradients_->shard(group);
   };
@@ -84,12 +99,6 @@ StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batch
   exact_total(*stream_, squared_norm, sum_at(squares_sum));
   optimizer_.step(*stream_, shard, squared_norm, settings);
   if (parallelism_->zero() > 0) values_.updated(*stream_);
-
-  const StepOutcome outcome = optimizer_.outcome(*stream_);
-  const double loss = total_on_host(*stream_, sum_at(loss_sum)) * batches.scale;
-  return {loss, outcome.gradient_norm, outcome.finite && std::isfinite(loss),
-          gradients_->take_exposed_seconds() + values_.take_exposed_seconds() +
-              pipeline_.take_exposed_seconds()};
 }
 
 void TrainStep::join_tied_gradients() {

@@ -30,7 +30,9 @@ struct StepResult {
 /// Holds, beside the model: gradients and optimizer state, or this rank's shards of them.
 class TrainStep {
  public:
-  TrainStep(Stream& stream, Model& model, Parallelism& parallelism, const AdamW& options);
+  /// The recorder may be null.
+  TrainStep(Stream& stream, Model& model, Parallelism& parallelism, const AdamW& options,
+            TraceRecorder* trace);
 
   [[nodiscard]] StepResult run(const StepSettings& settings, const StepBatches& batches);
   /// Sum of the losses of all targets over all ranks, without any training.
@@ -55,6 +57,8 @@ class TrainStep {
 
   [[nodiscard]] TensorView sum_at(Sum which) const;
   [[nodiscard]] StageInputs inputs(const StepBatches& batches, Mode mode) const;
+  /// Clips and updates what this rank keeps.
+  void update(const StepSettings& settings);
   /// Adds the two gradients of a tied table that lies on two pipeline ranks.
   void join_tied_gradients();
   /// Sums over all ranks what each counts of loss and squared norm.
@@ -63,6 +67,7 @@ class TrainStep {
   Stream* stream_;
   Model* model_;
   Parallelism* parallelism_;
+  TraceRecorder* trace_;
   std::unique_ptr<GradientSync> gradients_;
   ShardedValues values_;
   AdamWOptimizer optimizer_;

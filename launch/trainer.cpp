@@ -18,6 +18,7 @@
 #include "launch/recipe_model.h"
 #include "launch/run_directory.h"
 #include "launch/run_log.h"
+#include "launch/run_trace.h"
 #include "launch/signals.h"
 #include "launch/traffic_report.h"
 #include "launch/train_step.h"
@@ -46,19 +47,6 @@ LearningRate learning_rate(const TrainingSection& t) {
           .schedule = schedule};
 }
 
-/// Opens a token file and checks its tokens, the ranks dividing them among themselves.
-TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe, Communicator& ranks) {
-  const Index vocabulary = recipe.model.vocabulary.value();
-  std::optional<TokenDataset> dataset;
-  agree(ranks, [&] {
-    dataset.emplace(prefix, recipe.data.sequence_length, vocabulary);
-    const SampleRange part =
-        part_of({0, dataset->tokens().token_count()}, ranks.rank(), ranks.size());
-    dataset->check_tokens({part.first, part.last});
-  });
-  return std::move(*dataset);
-}
-
 class TrainingRun {
  public:
   TrainingRun(MpiEnvironment& environment, const Recipe& recipe);
@@ -78,6 +66,7 @@ class TrainingRun {
 
   MpiEnvironment& environment_;
   Recipe recipe_;
+  RunTrace trace_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Stream> stream_;
   Parallelism parallelism_;
@@ -101,6 +90,7 @@ class TrainingRun {
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
     : environment_(environment),
       recipe_(completed_together(environment, recipe)),
+      trace_(environment, recipe_),
       device_(make_device(DeviceKind::cpu)),
       stream_(device_->make_stream()),
       parallelism_(environment, *device_, recipe_, model_config(recipe_, 0)),
@@ -114,7 +104,8 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
             {.beta1 = recipe_.training.beta1,
              .beta2 = recipe_.training.beta2,
              .epsilon = recipe_.training.epsilon,
-             .weight_decay = recipe_.training.weight_decay}),
+             .weight_decay = recipe_.training.weight_decay},
+            trace_.recorder()),
       traffic_(environment),
       learning_rate_(learning_rate(recipe_.training)) {
   if (recipe_.data.validation)
@@ -197,6 +188,7 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
     const Index last = std::min(first + recipe_.training.micro_batch, mine.last);
     samples.clear();
     for (Index place = first; place < last; ++place) samples.push_back(order_.sample_at(place));
+    const TraceSpan span(trace_.recorder(), "data", "data");
     return reader_.read(*stream_, samples);
   };
   const Index targets = t.global_batch * model_.config().sequence_length;
@@ -230,10 +222,11 @@ void TrainingRun::step() {
   const double rate = learning_rate_at(learning_rate_, state_.step);
   std::vector<Index> samples;
   traffic_.begin();
+  trace_.begin_step();
   const StepResult result =
       step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
                 batches(samples));
-  traffic_.end();
+  trace_.end_step(state_.step + 1, traffic_.end());
   if (!result.finite) {
     const std::string what = fmt::format(
         "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
@@ -275,6 +268,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   bool stopped = false;
   while (state_.step < last && !stopped) {
     step();
+    if (trace_.complete()) trace_.write(world_);
     stopped = all_reduce(world_, Index{stop.received()}, Reduction::max) != 0;
     if (validation_data_ && (due(t.validate_every.value_or(0)) || state_.step == t.steps))
       validate_now();
@@ -282,6 +276,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   }
   if (saved_step_ != state_.step) save();
   log_->finish();
+  trace_.finish(world_);
   if (const std::string sent = traffic_.text(world_); !sent.empty()) log_info("{}", sent);
   if (!stopped || state_.step == last) return ExitCode::done;
   log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",

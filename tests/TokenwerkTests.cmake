@@ -53,7 +53,7 @@ endif()
 set_source_files_properties(core/cpu/simd_math_test.cpp PROPERTIES COMPILE_OPTIONS -Wno-psabi) # vectors stay inside
 tokenwerk_tests(ops_tests device PATTERNS core/ops/*_test.cpp core/cpu/*_test.cpp LIBRARIES tokenwerk::core)
 tokenwerk_tests(nn_tests unit PATTERNS core/nn/*_test.cpp core/optimizer/*_test.cpp LIBRARIES tokenwerk::core)
-tokenwerk_tests(data_tests unit PATTERNS core/log_test.cpp core/tensor_test.cpp core/data/*_test.cpp LIBRARIES tokenwerk::core)
+tokenwerk_tests(data_tests unit PATTERNS core/log_test.cpp core/tensor_test.cpp core/trace_test.cpp core/data/*_test.cpp LIBRARIES tokenwerk::core)
 tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*.cpp LIBRARIES tokenwerk::parallel)
 tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk::models)
 
@@ -81,7 +81,8 @@ tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
   PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp
            parallel/pipeline/*_test.cpp)
 tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES tokenwerk::parallel
-  PATTERNS parallel/comm/communicator_test.cpp parallel/comm/control_test.cpp parallel/comm/engine_test.cpp
+  PATTERNS parallel/comm/communicator_test.cpp parallel/comm/clock_test.cpp parallel/comm/control_test.cpp
+           parallel/comm/engine_test.cpp
            parallel/data/*_test.cpp parallel/tensor/*_test.cpp parallel/checkpoint/checkpoint_sample.cpp)
 tokenwerk_mpi_test(comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=on)
 tokenwerk_mpi_test(no_comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=off)

@@ -41,6 +41,29 @@ std::vector<std::string> gather_strings(Communicator& comm, const std::string& m
   return out;
 }
 
+void collect_strings(Communicator& comm, const std::string& mine, int root,
+                     const std::function<void(int, const std::string&)>& take) {
+  const std::vector<Index> lengths = gather(comm, static_cast<Index>(mine.size()));
+  const auto stream = comm.device().make_stream();
+  constexpr Index word = sizeof(std::int32_t);
+  const auto message_of = [&](std::string& text, Index length) {
+    const Index words = (length + word - 1) / word;
+    text.resize(static_cast<std::size_t>(words * word));
+    return TensorView{text.data(), Shape{words}, words, DType::i32, &comm.device()};
+  };
+  for (int rank = 0; rank < comm.size(); ++rank) {
+    const Index length = lengths[static_cast<std::size_t>(rank)];
+    std::string text = rank == comm.rank() ? mine : std::string();
+    const TensorView message = message_of(text, length);
+    if (length > 0 && rank != root) {
+      if (comm.rank() == rank) comm.exchange(*stream, {.send = message, .to = root});
+      if (comm.rank() == root) comm.exchange(*stream, {.receive = message, .from = rank});
+    }
+    text.resize(static_cast<std::size_t>(length));
+    if (comm.rank() == root) take(rank, text);
+  }
+}
+
 std::string broadcast_string(Communicator& comm, const std::string& mine, int root) {
   auto length = static_cast<Index>(mine.size());
   comm.broadcast_bytes(std::as_writable_bytes(std::span(&length, std::size_t{1})), root);

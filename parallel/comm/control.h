@@ -2,6 +2,7 @@
 /// Small things that ranks tell each other outside the flow of tensors: names, faults, figures.
 /// All ranks of the communicator call together; each call runs at once on the caller.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@ namespace tokenwerk {
 
 /// Every rank's text, in rank order, on every rank. Texts may differ in length.
 [[nodiscard]] std::vector<std::string> gather_strings(Communicator&, const std::string& mine);
+/// Hands every rank's text to the root alone, one at a time, in rank order: no rank holds all.
+void collect_strings(Communicator&, const std::string& mine, int root,
+                     const std::function<void(int rank, const std::string& text)>& take);
 /// The root's text; `mine` counts on the root only.
 [[nodiscard]] std::string broadcast_string(Communicator&, const std::string& mine, int root = 0);
 /// Sum (in rank order, so the same bits everywhere) or maximum of every rank's figure.

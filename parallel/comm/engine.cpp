@@ -8,6 +8,11 @@
 #include "parallel/comm/operation.h"
 
 namespace tokenwerk {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
 
 CommEngine::CommEngine(EngineThread thread) {
   if (thread == EngineThread::on)
@@ -39,6 +44,11 @@ void CommEngine::drain() {
   Idle idle;
   while (outstanding_ > 0 && !halted_)
     if (!progress()) idle.rest();
+}
+
+void CommEngine::trace_into(TraceRecorder* recorder) {
+  const std::scoped_lock lock(driver_);
+  trace_ = recorder;
 }
 
 void CommEngine::halt() noexcept {
@@ -92,12 +102,15 @@ void CommQueue::submit(std::unique_ptr<Operation> operation) {
 }
 
 void CommQueue::wait(std::uint64_t count) {
+  const bool blocks = done_ < count && recorded();
+  const auto start = blocks ? Clock::now() : Clock::time_point();
   while (done_ < count) {
     if (failed_) std::rethrow_exception(error_);
     TW_CHECK_AS(CommError, !engine_->halted_, "communication has stopped on this rank");
     if (!engine_->progress()) idle_.rest();
   }
   if (failed_) std::rethrow_exception(error_);
+  if (blocks) note_wait(start);
 }
 
 bool CommQueue::advance() {
@@ -107,10 +120,12 @@ bool CommQueue::advance() {
     if (waiting_.empty()) return false;
     current_ = std::move(waiting_.front());
     waiting_.pop_front();
+    note_begin();
   }
   try {
     const Operation::Progress progress = current_->advance(scratch_.view().as<std::byte>());
     if (progress != Operation::Progress::done) return progress == Operation::Progress::moved;
+    note_end();
     current_.reset();
     --engine_->outstanding_;
     ++done_;
@@ -118,6 +133,38 @@ bool CommQueue::advance() {
     fail(std::current_exception());
   }
   return true;
+}
+
+void CommQueue::note_begin() { began_ = recorded() ? Clock::now() : Clock::time_point(); }
+
+void CommQueue::note_end() {
+  const Label label{current_->axis(), current_->collective()};
+  latest_ = label;
+  if (began_ == Clock::time_point() || !recorded()) return;
+  TraceRecorder& trace = *engine_->trace_;
+  if (track_ < 0) track_ = trace.add_track(fmt::format("communication, {}", name_of(label.axis)));
+  trace.add({.name = std::string(name_of(label.collective)),
+             .category = "communication",
+             .track = track_,
+             .start = began_,
+             .end = Clock::now(),
+             .arguments = {{"axis", name_of(label.axis)},
+                           {"bytes_sent", current_->sent().bytes},
+                           {"bytes_received", current_->received().bytes}}});
+}
+
+void CommQueue::note_wait(Clock::time_point since) {
+  const Label label = latest_;
+  engine_->trace_->add(
+      {.name = fmt::format("wait for {} {}", name_of(label.axis), name_of(label.collective)),
+       .category = "wait",
+       .track = TraceRecorder::compute_track,
+       .start = since,
+       .end = Clock::now()});
+}
+
+bool CommQueue::recorded() const {
+  return engine_->trace_ != nullptr && engine_->trace_->recording();
 }
 
 /// The failed operation stays, since messages of it may still be under way; what waits is dropped.

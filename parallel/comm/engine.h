@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "core/trace.h"
 #include "parallel/comm/idle.h"
 #include "parallel/comm/traffic.h"
 
@@ -49,6 +50,10 @@ class CommEngine {
   /// Waits until all queues are idle.
   void drain();
 
+  /// Records operations and waits from now on; null: no longer. All queues are idle.
+  void trace_into(TraceRecorder* recorder);
+  [[nodiscard]] TraceRecorder* trace() const { return trace_; }
+
   /// Stops for good: no message moves any more, waits throw. For a rank that dies of an exception,
   /// whose buffers are about to go.
   void halt() noexcept;
@@ -60,6 +65,7 @@ class CommEngine {
 
   std::mutex driver_;  ///< held while calling MPI and moving operations
   std::vector<CommQueue*> queues_;
+  TraceRecorder* trace_ = nullptr;  ///< set while all queues are idle
   std::atomic<bool> halted_ = false;
 
   mutable std::mutex submission_;  ///< guards the queues' waiting lists
@@ -88,8 +94,20 @@ class CommQueue {
 
  private:
   friend class CommEngine;
+  /// What an event of the trace says of an operation.
+  struct Label {
+    Axis axis{};
+    Collective collective{};
+  };
+
   bool advance();
   void fail(std::exception_ptr error);
+  /// The operation at hand has begun, or is done.
+  void note_begin();
+  void note_end();
+  /// The caller has waited since then.
+  void note_wait(std::chrono::steady_clock::time_point since);
+  [[nodiscard]] bool recorded() const;
 
   CommEngine* engine_;
   Tensor scratch_;
@@ -97,6 +115,9 @@ class CommQueue {
   int exceptions_;                                  ///< under way when this was made
   std::deque<std::unique_ptr<Operation>> waiting_;  ///< guarded by the engine's submission_
   std::unique_ptr<Operation> current_;              ///< from here guarded by the engine's driver_
+  std::chrono::steady_clock::time_point began_;     ///< the current operation; zero: not recorded
+  int track_ = -1;                                  ///< of the trace; -1: none yet
+  std::atomic<Label> latest_;                       ///< the last operation that is done
   std::exception_ptr error_;                        ///< set before failed_, then constant
   std::atomic<bool> failed_ = false;
   std::atomic<std::uint64_t> submitted_ = 0;

@@ -140,6 +140,10 @@ void MpiEnvironment::progress() {
 
 Traffic MpiEnvironment::sent() const { return engine_ ? engine_->sent() : Traffic(); }
 
+void MpiEnvironment::trace_into(TraceRecorder* recorder) {
+  if (engine_) engine_->trace_into(recorder);
+}
+
 bool MpiEnvironment::has_thread() const { return engine_ && engine_->has_thread(); }
 
 void MpiEnvironment::abort_all(int code) noexcept {

@@ -10,6 +10,7 @@
 namespace tokenwerk {
 
 class CommEngine;
+class TraceRecorder;
 
 /// Joins the ranks that mpirun or srun started; leaves them when it ends. Exactly one per program,
 /// made first and ended last, on the main thread. A program started alone is one rank and never
@@ -45,6 +46,8 @@ class MpiEnvironment {
   void progress();
   /// What this rank has sent so far.
   [[nodiscard]] Traffic sent() const;
+  /// Records all communication from now on; null: no longer. Nothing is under way.
+  void trace_into(TraceRecorder* recorder);
   /// Whether a thread of its own moves communication on (TOKENWERK_COMM_THREAD = auto, on, off).
   [[nodiscard]] bool has_thread() const;
 

@@ -18,7 +18,7 @@ class MpiCommunicator final : public Communicator {
   ~MpiCommunicator() override;
 
   [[nodiscard]] std::unique_ptr<Stream> make_stream() override;
-  void progress() override { engine_->progress(); }
+  void progress() override;
   [[nodiscard]] CommEngine& engine() const { return *engine_; }
   [[nodiscard]] MPI_Comm handle() const { return comm_.get(); }
 

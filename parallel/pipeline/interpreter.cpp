@@ -7,8 +7,9 @@
 
 namespace tokenwerk {
 
-PipelineInterpreter::PipelineInterpreter(PipelineSchedule schedule, Communicator& pipeline)
-    : schedule_(std::move(schedule)), comm_(&pipeline) {
+PipelineInterpreter::PipelineInterpreter(PipelineSchedule schedule, Communicator& pipeline,
+                                         TraceRecorder* trace)
+    : schedule_(std::move(schedule)), comm_(&pipeline), trace_(trace) {
   TW_CHECK(schedule_.ranks() == pipeline.size(), "a schedule for ", schedule_.ranks(),
            " pipeline ranks on ", pipeline.size());
   transfers_ = transfers_of(schedule_, pipeline.rank());
@@ -48,22 +49,29 @@ void PipelineInterpreter::execute(Stream& stream, StageWork& work, const Action&
   if (!transfers.output.empty()) output = work.message();
   const Message x{Payload::activation, action.stage, action.microbatch, 0};
   const Message dy{Payload::gradient, action.stage, action.microbatch, 0};
-  switch (action.work) {
-    case Work::forward: work.forward(action.stage, action.microbatch, output, input); break;
-    case Work::backward:
-    case Work::backward_input:
-      work.backward(
-          action.stage, action.microbatch, output, input,
-          action.work == Work::backward ? WeightGradients::at_once : WeightGradients::later);
-      break;
-    case Work::backward_weight: work.backward_weight(action.stage, action.microbatch); break;
-  }
+  compute(work, action, output, input);
   if (action.work == Work::backward || action.work == Work::backward_weight || forward_only_) {
     drop(inputs_, x);
     drop(inputs_, dy);
   }
   if (output) give(stream, transfers.output.front(), std::move(output));
   comm_->progress();
+}
+
+void PipelineInterpreter::compute(StageWork& work, const Action& action, TensorView output,
+                                  ConstTensorView input) {
+  const TraceSpan span(trace_, "compute", [&] { return text_of(action); });
+  const auto [stage, what, microbatch] = action;
+  switch (what) {
+    case Work::forward: work.forward(stage, microbatch, output, input); break;
+    case Work::backward:
+      work.backward(stage, microbatch, output, input, WeightGradients::at_once);
+      break;
+    case Work::backward_input:
+      work.backward(stage, microbatch, output, input, WeightGradients::later);
+      break;
+    case Work::backward_weight: work.backward_weight(stage, microbatch); break;
+  }
 }
 
 void PipelineInterpreter::post(const Message& message, StageWork& work) {

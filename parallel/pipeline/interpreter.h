@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "core/trace.h"
 #include "parallel/comm/communicator.h"
 #include "parallel/pipeline/stage_work.h"
 #include "parallel/pipeline/transfers.h"
@@ -16,7 +17,9 @@ namespace tokenwerk {
 class PipelineInterpreter {
  public:
   /// The schedule has no faults (validate.h) and as many ranks as the communicator.
-  PipelineInterpreter(PipelineSchedule schedule, Communicator& pipeline);
+  /// Actions are recorded unless there is no recorder.
+  PipelineInterpreter(PipelineSchedule schedule, Communicator& pipeline,
+                      TraceRecorder* trace = nullptr);
 
   [[nodiscard]] const PipelineSchedule& schedule() const { return schedule_; }
   /// Runs the rank's program once; returns when all its sends have gone.
@@ -36,6 +39,7 @@ class PipelineInterpreter {
 
   void execute(Stream& stream, StageWork& work, const Action& action,
                const ActionTransfers& transfers);
+  void compute(StageWork& work, const Action& action, TensorView output, ConstTensorView input);
   void post(const Message& message, StageWork& work);
   /// Hands an output on: to its peer, or to the stage on this rank.
   void give(Stream& stream, const Message& message, Tensor array);
@@ -43,6 +47,7 @@ class PipelineInterpreter {
 
   PipelineSchedule schedule_;
   Communicator* comm_;
+  TraceRecorder* trace_;
   bool forward_only_ = true;                ///< nothing of a stage is kept for backward
   std::vector<ActionTransfers> transfers_;  ///< by action of this rank's program
   std::map<int, Streams> streams_;          ///< by peer

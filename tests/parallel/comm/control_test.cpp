@@ -7,6 +7,20 @@
 namespace tokenwerk::test {
 namespace {
 
+TEST(Control, TheRootAloneTakesTextsInRankOrder) {
+  World world;
+  const auto text_of = [](int rank) {
+    return std::string(static_cast<std::size_t>(rank * 70001), static_cast<char>('a' + rank));
+  };
+  const int root = world.size() - 1;
+  int next = 0;
+  collect_strings(*world.comm, text_of(world.rank()), root, [&](int rank, const std::string& text) {
+    EXPECT_EQ(rank, next++);
+    EXPECT_TRUE(text == text_of(rank)) << "of rank " << rank;
+  });
+  EXPECT_EQ(next, world.rank() == root ? world.size() : 0);
+}
+
 TEST(Control, GathersTextsOfDifferentLengths) {
   World world;
   const auto text_of = [](int rank) {
