@@ -24,12 +24,15 @@ function(tokenwerk_mpi_tests name)
   endforeach()
 endfunction()
 
-# tokenwerk_mpi_test(NAME RANKS COMMAND TARGET ARGUMENTS... ENVIRONMENT A=B... EXIT CODE) registers one run under mpirun.
+# tokenwerk_mpi_test(NAME RANKS COMMAND TARGET ARGUMENTS... ENVIRONMENT A=B... EXIT CODE | OUTPUT FILE) registers one run
+# under mpirun, which must end with the code, or well and write exactly what stands in the file.
 # More ranks than cores: ranks give way while they wait, and none is bound.
 function(tokenwerk_mpi_test name ranks)
-  cmake_parse_arguments(ARG "" "EXIT" "COMMAND;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXIT;OUTPUT" "COMMAND;ENVIRONMENT" ${ARGN})
   if(DEFINED ARG_EXIT)
     set(expect ${CMAKE_CURRENT_SOURCE_DIR}/support/expect_exit.sh ${ARG_EXIT})
+  elseif(DEFINED ARG_OUTPUT)
+    set(expect ${CMAKE_CURRENT_SOURCE_DIR}/support/expect_output.sh ${ARG_OUTPUT})
   endif()
   list(POP_FRONT ARG_COMMAND target)
   add_test(NAME dist.${name} COMMAND ${expect} ${MPIEXEC_EXECUTABLE} --oversubscribe --bind-to none
@@ -91,3 +94,12 @@ tokenwerk_mpi_test(watchdog 2 COMMAND parallel_tests --gtest_also_run_disabled_t
   ENVIRONMENT TOKENWERK_TEST_SECONDS=1)
 set_tests_properties(dist.watchdog PROPERTIES
   PASS_REGULAR_EXPRESSION "rank 0: test Watchdog.DISABLED_NamesATestThatHangs still runs after 1 s")
+
+# Each program of examples/library, at the sizes for which its output stands beside it: data_parallel.2.txt.
+file(GLOB outputs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/library/*.txt)
+foreach(output ${outputs})
+  if(output MATCHES "/([a-z_]+)\\.([0-9]+)\\.txt$")
+    tokenwerk_mpi_test(example_${CMAKE_MATCH_1}_${CMAKE_MATCH_2}_ranks ${CMAKE_MATCH_2} OUTPUT ${output}
+      COMMAND ${CMAKE_MATCH_1} ${CMAKE_CURRENT_BINARY_DIR}/examples/${CMAKE_MATCH_2})
+  endif()
+endforeach()

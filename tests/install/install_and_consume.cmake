@@ -12,8 +12,11 @@ file(REMOVE_RECURSE ${scratch})
 run(${CMAKE_COMMAND} --install ${build} --prefix ${scratch}/installed)
 # The staging folder moves before it is used: nothing in it may hold an absolute path.
 file(RENAME ${scratch}/installed ${scratch}/moved)
-run(${CMAKE_COMMAND} -S ${consumer} -B ${scratch}/build -G ${generator}
-  -D CMAKE_BUILD_TYPE=${build_type} -D CMAKE_CXX_FLAGS=${flags} -D CMAKE_PREFIX_PATH=${scratch}/moved)
-run(${CMAKE_COMMAND} --build ${scratch}/build)
-run(${CMAKE_COMMAND} -E chdir ${scratch} ${scratch}/build/consumer)
+foreach(project consumer examples)
+  run(${CMAKE_COMMAND} -S ${${project}} -B ${scratch}/${project} -G ${generator}
+    -D CMAKE_BUILD_TYPE=${build_type} -D CMAKE_CXX_FLAGS=${flags} -D CMAKE_PREFIX_PATH=${scratch}/moved)
+  run(${CMAKE_COMMAND} --build ${scratch}/${project})
+endforeach()
+run(${CMAKE_COMMAND} -E chdir ${scratch} ${scratch}/consumer/consumer)
+run(${support}/expect_output.sh ${examples}/data_parallel.1.txt ${scratch}/examples/data_parallel)
 run(${scratch}/moved/bin/tokenwerk --help)

@@ -55,6 +55,7 @@ expect 1 words core/shared.h '#pragma once\nstd::shared_ptr<int> x;\n'
 expect 1 words core/twice.h 'int x;\n'
 expect 1 documents core/README.md 'See [there](missing.md).\n'
 expect 0 documents core/README.md 'See [there](../models/README.md#part) and [that](https://example.org/x).\n'
+expect 1 documents examples/README.md "\`\`\`\n\$ mpirun -n 2 here/data_parallel\nother\n\`\`\`\n"
 expect 1 format core/wide.cpp 'int  x ;\n'
 expect 1 shell tests/loose.sh '#!/usr/bin/env bash\ncd /tmp\n'
 ((failures == 0)) && echo "self_test.sh: every check finds its fault"
