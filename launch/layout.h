@@ -12,8 +12,8 @@
 
 namespace tokenwerk {
 
-/// Stages a rank has under a schedule when the recipe does not say.
-[[nodiscard]] Index usual_virtual_stages(std::string_view schedule);
+/// The path of a schedule that is file:PATH; nothing for a name.
+[[nodiscard]] std::optional<std::string> path_of_schedule(std::string_view schedule);
 
 /// Blocks of each stage from "3,4,4,3"; nothing where the text is none of that form.
 [[nodiscard]] std::optional<std::vector<Index>> blocks_of_stages(std::string_view text);
@@ -24,12 +24,26 @@ namespace tokenwerk {
 /// Micro-batches of a step on each rank, of a resolved recipe without faults.
 [[nodiscard]] Index microbatches_of(const Recipe& recipe);
 
-/// The schedule of a resolved recipe; read from its file if it names one. Throws ScheduleError with
-/// all that is wrong with it.
+/// A schedule as its file has it. Throws DataError or ScheduleError.
+[[nodiscard]] PipelineSchedule schedule_in_file(const std::string& path);
+
+/// What is wrong with a schedule, and where it is not for so many pipeline ranks and micro-batches
+/// (those that are known).
+[[nodiscard]] std::vector<std::string> faults_of(const PipelineSchedule& schedule,
+                                                 std::optional<Index> ranks,
+                                                 std::optional<Index> microbatches);
+
+/// The schedule of a resolved recipe without faults. Throws ScheduleError where a file has changed
+/// since.
 [[nodiscard]] PipelineSchedule pipeline_schedule(const Recipe& recipe);
 
 /// The blocks of every stage of a resolved recipe without faults.
 [[nodiscard]] std::vector<BlockRange> stage_ranges(const Recipe& recipe, const ModelConfig& config);
+
+/// The blocks of each stage as a list of so many numbers that add up to `layers` and are nearest to
+/// these: what is missing is added to the last stage, what is too much taken from the last ones.
+[[nodiscard]] std::vector<Index> nearest_blocks(std::vector<Index> blocks, Index stages,
+                                                Index layers);
 
 /// Adds every fault of [parallel] and of what it has to divide, each with the nearest legal value.
 /// `config` is the model, or none where that has faults of its own.

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "launch/layout.h"
 #include "launch/recipe_keys.h"
+#include "parallel/pipeline/generators.h"
 
 namespace tokenwerk {
 
@@ -27,7 +27,8 @@ Recipe resolved(Recipe recipe, Index ranks) {
   fill(parallel.data, ranks / (parallel.tensor * parallel.pipeline));
   fill(parallel.sequence, false);
   fill(parallel.schedule, std::string("1f1b"));
-  fill(parallel.virtual_stages, usual_virtual_stages(*parallel.schedule));
+  if (const auto stages = stages_on_rank(*parallel.schedule))
+    fill(parallel.virtual_stages, Index{stages->usual});
   fill(parallel.zero_group, parallel.zero > 0 ? *parallel.data : 1);
   fill(parallel.zero_keep, false);
   fill(recipe.checkpoint.directory,

@@ -88,12 +88,6 @@ TEST(RecipeFaults, RefusesABatchThatDoesNotDivide) {
             "parallel.data = 16; the nearest legal value is 16");
 }
 
-TEST(RecipeFaults, RefusesADataAxisThatLeavesRanksOver) {
-  EXPECT_EQ(
-      fault(small, {{"parallel.data", "2"}}, 4),
-      "--parallel.data: parallel.data: 2 does not use all 4 ranks; the nearest legal value is 4");
-}
-
 TEST(RecipeFaults, RefusesASizeThatDoesNotFitTheModel) {
   EXPECT_EQ(fault(small, {{"model.heads", "5"}}),
             "--model.heads: model.heads = 5 does not divide model.width = 64: nearest is 4");
