@@ -9,7 +9,7 @@
 namespace tokenwerk {
 namespace {
 
-constexpr Index fixed_chunks = 8;  // in which sums of a fixed order are cut
+constexpr Index fixed_chunks = 8;                    // in which sums of a fixed order are cut
 constexpr Index most_microbatches = Index{1} << 20;  // of a step, on each rank
 
 /// The divisors of n, ascending.

@@ -138,6 +138,16 @@ TEST(LayoutFaults, RefusesWhatZeroCannotShard) {
             "8 does not divide the data-parallel degree 4; the nearest legal value is 4");
 }
 
+TEST(LayoutFaults, RefusesTensorDegreesThatCutAChunkOfTheFixedOrder) {
+  const std::vector<RecipeFlag> flags{{"training.reproducible", "true"},
+                                      {"training.global_batch", "24"},
+                                      {"model.width", "48"},
+                                      {"model.heads", "6"}};
+  EXPECT_EQ(fault_of("parallel.tensor", "3", flags, 6),
+            "3 does not divide 8, the chunks of training.reproducible; the nearest legal value is "
+            "2");
+}
+
 TEST(LayoutFaults, RefusesStagesThatAreNotTheModel) {
   const std::vector<RecipeFlag> flags{{"model.layers", "4"}, {"parallel.pipeline", "2"}};
   const auto stages = [&](const std::string& text) {

@@ -42,8 +42,7 @@ Outcome train(const Layout& layout, int threads, Sums sums) {
   const std::string run =
       (sums == Sums::fixed ? "fixed_" : "fast_") + name_of(layout) + "_" + std::to_string(threads);
   std::vector<std::string> flags = Runs::of(layout).flags(layout);
-  flags.insert(flags.end(),
-               {"--training.reproducible", sums == Sums::fixed ? "true" : "false"});
+  flags.insert(flags.end(), {"--training.reproducible", sums == Sums::fixed ? "true" : "false"});
   std::map<std::string, std::string> environment = training_environment();
   environment["OMP_NUM_THREADS"] = std::to_string(threads);
   const CommandResult result =
@@ -55,11 +54,9 @@ Outcome train(const Layout& layout, int threads, Sums sums) {
 /// One rank, one thread, one sequence at a time; once a process for each model and precision.
 const Outcome& one_rank(const Layout& layout) {
   static std::map<std::tuple<Tiny, Precision, int>, Outcome> all;
-  const auto [place, fresh] =
-      all.try_emplace({layout.model, layout.precision, layout.layers});
+  const auto [place, fresh] = all.try_emplace({layout.model, layout.precision, layout.layers});
   if (fresh) {
-    place->second =
-        train({1, layout.model, layout.precision, "", layout.layers}, 1, Sums::fixed);
+    place->second = train({1, layout.model, layout.precision, "", layout.layers}, 1, Sums::fixed);
   }
   return place->second;
 }
