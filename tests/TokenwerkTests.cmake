@@ -75,7 +75,7 @@ target_link_libraries(layouts_tests PRIVATE tokenwerk::parallel tokenwerk_test_s
 add_dependencies(layouts_tests tokenwerk)
 add_test(NAME train.layouts COMMAND layouts_tests --gtest_filter=-Long*)
 add_test(NAME train.layouts_long COMMAND layouts_tests --gtest_filter=Long*)
-set_tests_properties(train.layouts train.layouts_long PROPERTIES LABELS train TIMEOUT 600 PROCESSORS 2)
+set_tests_properties(train.layouts train.layouts_long PROPERTIES LABELS train TIMEOUT 1500 PROCESSORS 2)
 set_tests_properties(train.layouts_long PROPERTIES LABELS "train;long" TIMEOUT 3600)
 
 tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json)

@@ -81,6 +81,9 @@ std::vector<Layout> more_layouts() {
       {2, gpt, bf16, "tensor=2 recompute=full"},
       {3, odd_gpt, f32, "zero=2 micro_batch=2"},
       {6, odd_gpt, f32, "tensor=2 sequence=true pipeline=3 schedule=zb-h1"},
+      {8, wide_gpt, f32, "tensor=8 sequence=true micro_batch=2"},
+      {8, wide_llama, f32, "tensor=8 sequence=true recompute=selective"},
+      {8, wide_llama, bf16, "tensor=8"},
       {6, odd_untied, bf16, "tensor=2 sequence=true zero=1 micro_batch=4"},
   };
 }

@@ -17,6 +17,8 @@ const char* name_of(Tiny model) {
     case Tiny::odd_gpt: return "odd_gpt";
     case Tiny::odd_untied: return "odd_untied";
     case Tiny::odd_llama: return "odd_llama";
+    case Tiny::wide_gpt: return "wide_gpt";
+    case Tiny::wide_llama: return "wide_llama";
   }
   return "";
 }

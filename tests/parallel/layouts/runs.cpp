@@ -37,6 +37,10 @@ std::string model_lines(const Layout& layout) {
     case Tiny::odd_llama:
       return "family = \"llama\"\nlayers = 5\nwidth = 48\nheads = 6\nkv_heads = 3\n"
              "ffn_width = 96\ntied = true\n";
+    case Tiny::wide_gpt: return "family = \"gpt\"\nlayers = 2\nwidth = 32\nheads = 8\n";
+    case Tiny::wide_llama:
+      return "family = \"llama\"\nlayers = 2\nwidth = 64\nheads = 8\nkv_heads = 2\n"
+             "ffn_width = 88\n";
   }
   return "";
 }
