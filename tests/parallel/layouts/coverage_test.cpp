@@ -49,7 +49,7 @@ TEST(Coverage, EveryScheduleAndRankCountStandsInTheDefaultTable) {
 TEST(Coverage, NoRowStandsTwice) {
   std::set<std::string> names;
   std::size_t rows = 0;
-  for (const auto& table : {default_layouts(), long_layouts(), odd_layouts()}) {
+  for (const auto& table : {default_layouts(), long_layouts(), odd_layouts(), many_ranks()}) {
     for (const Layout& layout : table)
       names.insert(name_of(layout) + "_" + std::to_string(layout.layers));
     rows += table.size();

@@ -50,5 +50,7 @@ void PrintTo(const Layout& layout, std::ostream* out);
 [[nodiscard]] std::vector<Layout> long_layouts();
 /// Sizes that are no powers of two.
 [[nodiscard]] std::vector<Layout> odd_layouts();
+/// Many more ranks than cores.
+[[nodiscard]] std::vector<Layout> many_ranks();
 
 }  // namespace tokenwerk::test

@@ -37,6 +37,7 @@ const auto name_of_row = [](const auto& row) { return name_of(row.param); };
 INSTANTIATE_TEST_SUITE_P(Default, EveryLayout, ValuesIn(default_layouts()), name_of_row);
 INSTANTIATE_TEST_SUITE_P(LongOdd, EveryLayout, ValuesIn(odd_layouts()), name_of_row);
 INSTANTIATE_TEST_SUITE_P(Long, EveryLayout, ValuesIn(long_layouts()), name_of_row);
+INSTANTIATE_TEST_SUITE_P(LongMany, EveryLayout, ValuesIn(many_ranks()), name_of_row);
 
 INSTANTIATE_TEST_SUITE_P(Default, EveryGradient,
                          ValuesIn(of_precision(Precision::f32, default_layouts())), name_of_row);

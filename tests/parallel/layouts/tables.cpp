@@ -129,6 +129,12 @@ std::vector<Layout> odd_layouts() {
   };
 }
 
+std::vector<Layout> many_ranks() {
+  return {
+      {64, gpt,       f32,  "tensor=2 pipeline=4"},
+  };
+}
+
 // clang-format on
 
 }  // namespace tokenwerk::test
