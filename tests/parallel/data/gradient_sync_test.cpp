@@ -100,8 +100,8 @@ TEST_P(GradientSums, EqualPlainOnesOverEverySpread) {
     if (zero == 0 && spread.shard > 1) return;
     SCOPED_TRACE(testing::Message() << spread.tensor << " tensor, " << spread.shard << " shards");
     ShardedModel model(spread, zero == 3 ? Residence::shard : Residence::whole);
-    const auto sync =
-        make_gradient_sync(zero, *model.world.stream, model.axes(), *model.store, model.units);
+    const auto sync = make_gradient_sync({.zero = zero}, *model.world.stream, model.axes(),
+                                         *model.store, model.units);
     // Nothing of a step before is left in the next, whatever its micro-batches.
     for (const Index microbatches : {3, 1, 4}) {
       const auto step = static_cast<std::uint64_t>(microbatches);
