@@ -30,7 +30,7 @@ function tensor_axis(    ends, gathers, norms) {
   if (!sliced) {
     say("tensor", "all_reduce", M * (4 * blocks + ends) * all_reduce(stream, t))
   } else {
-    norms = blocks * 6 * C + 2 * C
+    norms = blocks * 6 * C + (P == 1 ? 2 * C : 0)  # else the first rank, with the positions, sends more
     say("tensor", "all_reduce", 4 * norms * log2(t) + all_reduce(4 * T * C, t))
     say("tensor", "reduce_scatter", M * (4 * blocks + ends) * share(stream, t))
   }
