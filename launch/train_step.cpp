@@ -82,9 +82,7 @@ StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batch
 
   const StepOutcome outcome = optimizer_.outcome(*stream_);
   const double loss = total_on_host(*stream_, sum_at(loss_sum)) * batches.scale;
-  return {loss, outcome.gradient_norm, outcome.finite && std::isfinite(loss),
-          gradients_->take_exposed_seconds() + values_.take_exposed_seconds() +
-              pipeline_.take_exposed_seconds()};
+  return {loss, outcome.gradient_norm, outcome.finite && std::isfinite(loss)};
 }
 
 void TrainStep::update(const StepSettings& settings) {

@@ -19,12 +19,11 @@ struct StepBatches {
   Index first_sequence = 0;  ///< of micro-batch 0 in the global batch
 };
 
-/// What a step found, the same on every rank but for the seconds.
+/// What a step found, the same on every rank.
 struct StepResult {
   double loss = 0.0;  ///< mean over the global batch
   double gradient_norm = 0.0;
-  bool finite = true;            ///< false: loss or gradient is not, and nothing was updated
-  double exposed_seconds = 0.0;  ///< compute held up by communication of the axes data and pipeline
+  bool finite = true;  ///< false: loss or gradient is not, and nothing was updated
 };
 
 /// Holds, beside the model: gradients and optimizer state, or this rank's shards of them.

@@ -47,6 +47,11 @@ LearningRate learning_rate(const TrainingSection& t) {
           .schedule = schedule};
 }
 
+/// What a step took, and how long of it communication held it up.
+struct StepSeconds {
+  double whole = 0.0, waiting = 0.0;
+};
+
 class TrainingRun {
  public:
   TrainingRun(MpiEnvironment& environment, const Recipe& recipe);
@@ -62,7 +67,8 @@ class TrainingRun {
   void validate_now();
   void save();
   [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
-  [[nodiscard]] StepMetrics metrics(const StepResult& result, double seconds, double rate);
+  [[nodiscard]] StepMetrics metrics(const StepResult& result, const StepSeconds& seconds,
+                                    double rate);
 
   MpiEnvironment& environment_;
   Recipe recipe_;
@@ -195,10 +201,11 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
   return {reader_.rows(), read, 1.0 / static_cast<double>(targets), mine.first - state_.samples};
 }
 
-StepMetrics TrainingRun::metrics(const StepResult& result, double seconds, double rate) {
+StepMetrics TrainingRun::metrics(const StepResult& result, const StepSeconds& seconds,
+                                 double rate) {
   const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
-  const double speed = static_cast<double>(tokens) / seconds;
-  step_seconds_ = step_seconds_ == 0.0 ? seconds : 0.9 * step_seconds_ + 0.1 * seconds;
+  const double speed = static_cast<double>(tokens) / seconds.whole;
+  step_seconds_ = step_seconds_ == 0.0 ? seconds.whole : 0.9 * step_seconds_ + 0.1 * seconds.whole;
   const Index last = recipe_.training.stop_after.value_or(recipe_.training.steps);
   StepMetrics out;
   out.step = state_.step;
@@ -206,19 +213,20 @@ StepMetrics TrainingRun::metrics(const StepResult& result, double seconds, doubl
   out.learning_rate = rate;
   out.grad_norm = result.gradient_norm;
   out.tokens = state_.tokens;
-  out.step_seconds = seconds;
+  out.step_seconds = seconds.whole;
   out.tokens_per_second = speed;
   out.mfu = flops_per_token(model_.config()) * speed / matrix_peak_;
   out.memory_peak_bytes =
       all_reduce(world_, static_cast<Index>(device_->memory().peak), Reduction::max);
-  out.comm_exposed_fraction = result.exposed_seconds / seconds;
-  out.data_wait_fraction = reader_.take_seconds() / seconds;
+  out.comm_exposed_fraction = seconds.waiting / seconds.whole;
+  out.data_wait_fraction = reader_.take_seconds() / seconds.whole;
   out.eta_seconds = static_cast<double>(last - state_.step) * step_seconds_;
   return out;
 }
 
 void TrainingRun::step() {
   const auto start = Clock::now();
+  const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
   std::vector<Index> samples;
   traffic_.begin();
@@ -236,7 +244,8 @@ void TrainingRun::step() {
   ++state_.step;
   state_.samples += recipe_.training.global_batch;
   state_.tokens += recipe_.training.global_batch * model_.config().sequence_length;
-  log_->step(metrics(result, seconds_since(start), rate));
+  const StepSeconds seconds{seconds_since(start), environment_.waited_seconds() - waited};
+  log_->step(metrics(result, seconds, rate));
 }
 
 void TrainingRun::validate_now() {

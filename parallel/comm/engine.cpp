@@ -12,6 +12,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+double seconds_between(Clock::time_point start, Clock::time_point end) {
+  return std::chrono::duration<double>(end - start).count();
+}
+
 }  // namespace
 
 CommEngine::CommEngine(EngineThread thread) {
@@ -28,6 +32,19 @@ bool CommEngine::progress() {
   bool moved = false;
   for (CommQueue* queue : queues_) moved = queue->advance() || moved;
   return moved;
+}
+
+void CommEngine::help() {
+  const auto start = Clock::now();
+  if (!progress()) return;
+  const auto end = Clock::now();
+  waited_seconds_ += seconds_between(start, end);
+  if (trace_ == nullptr || !trace_->recording()) return;
+  trace_->add({.name = "moving messages",
+               .category = "wait",
+               .track = TraceRecorder::compute_track,
+               .start = start,
+               .end = end});
 }
 
 void CommEngine::serialized(const std::function<void()>& body) {
@@ -102,7 +119,7 @@ void CommQueue::submit(std::unique_ptr<Operation> operation) {
 }
 
 void CommQueue::wait(std::uint64_t count) {
-  const bool blocks = done_ < count && recorded();
+  const bool blocks = done_ < count;
   const auto start = blocks ? Clock::now() : Clock::time_point();
   while (done_ < count) {
     if (failed_) std::rethrow_exception(error_);
@@ -154,13 +171,16 @@ void CommQueue::note_end() {
 }
 
 void CommQueue::note_wait(Clock::time_point since) {
+  const auto end = Clock::now();
+  engine_->waited_seconds_ += seconds_between(since, end);
+  if (!recorded()) return;
   const Label label = latest_;
   engine_->trace_->add(
       {.name = fmt::format("wait for {} {}", name_of(label.axis), name_of(label.collective)),
        .category = "wait",
        .track = TraceRecorder::compute_track,
        .start = since,
-       .end = Clock::now()});
+       .end = end});
 }
 
 bool CommQueue::recorded() const {

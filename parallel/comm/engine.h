@@ -45,8 +45,12 @@ class CommEngine {
   /// Runs `body`, which calls MPI, while nobody else does. It may not wait for other ranks unless
   /// all queues are idle.
   void serialized(const std::function<void()>& body);
+  /// As progress, for the program between its own work: counts what moving took as waiting.
+  void help();
   /// All that was given to the queues so far.
   [[nodiscard]] Traffic sent() const;
+  /// Seconds so far in which the program waited for a queue, or helped. For the program's thread.
+  [[nodiscard]] double waited_seconds() const { return waited_seconds_; }
   /// Waits until all queues are idle.
   void drain();
 
@@ -67,6 +71,7 @@ class CommEngine {
   std::vector<CommQueue*> queues_;
   TraceRecorder* trace_ = nullptr;  ///< set while all queues are idle
   std::atomic<bool> halted_ = false;
+  double waited_seconds_ = 0.0;  ///< of the program's thread
 
   mutable std::mutex submission_;  ///< guards the queues' waiting lists
   Traffic sent_;                   ///< guarded by submission_

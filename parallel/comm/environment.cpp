@@ -134,9 +134,7 @@ std::unique_ptr<Communicator> MpiEnvironment::make_world(Device& device) {
   return make_communicator(device, Mesh({.replicate = size_}, size_), Axis::world);
 }
 
-void MpiEnvironment::progress() {
-  if (engine_) engine_->progress();
-}
+double MpiEnvironment::waited_seconds() const { return engine_ ? engine_->waited_seconds() : 0.0; }
 
 Traffic MpiEnvironment::sent() const { return engine_ ? engine_->sent() : Traffic(); }
 

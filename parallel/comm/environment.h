@@ -41,11 +41,10 @@ class MpiEnvironment {
   /// The same over all ranks.
   [[nodiscard]] std::unique_ptr<Communicator> make_world(Device&);
 
-  /// Moves all asynchronous communication on; never blocks, costs next to nothing when there is
-  /// none.
-  void progress();
   /// What this rank has sent so far.
   [[nodiscard]] Traffic sent() const;
+  /// Seconds so far in which the program waited for messages, or moved them on itself.
+  [[nodiscard]] double waited_seconds() const;
   /// Records all communication from now on; null: no longer. Nothing is under way.
   void trace_into(TraceRecorder* recorder);
   /// Whether a thread of its own moves communication on (TOKENWERK_COMM_THREAD = auto, on, off).

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/seconds_into.h"
 
 namespace tokenwerk {
 namespace {
@@ -89,7 +88,6 @@ void GradientReducer::mark_ready(Stream& stream, const ElementRange& unit) {
   --missing_[bucket_of_unit_[place]];
   while (next_bucket_ < buckets_.size() && missing_[next_bucket_] == 0)
     queue_bucket(stream, buckets_[next_bucket_++]);
-  const SecondsInto timer(exposed_seconds_);
   comm_->progress();
 }
 
@@ -102,7 +100,6 @@ void GradientReducer::mark_ready(Stream& stream, const ParameterGroup& group) {
 
 void GradientReducer::finish(Stream& stream) {
   while (next_bucket_ < buckets_.size()) queue_bucket(stream, buckets_[next_bucket_++]);
-  const SecondsInto timer(exposed_seconds_);
   stream.wait_for(stream_->record());
   next_bucket_ = 0;
   std::fill(ready_.begin(), ready_.end(), char{0});
@@ -112,7 +109,6 @@ void GradientReducer::finish(Stream& stream) {
 
 /// A bucket of one very large unit is summed in pieces, which bounds what is in flight.
 void GradientReducer::queue_bucket(Stream& stream, const GradientBucket& bucket) {
-  const SecondsInto timer(exposed_seconds_);
   stream_->wait_for(stream.record());
   const std::size_t element = size_of(gradient_.dtype);
   const auto most = std::max<Index>(1, static_cast<Index>(2 * options_.bucket_bytes / element));

@@ -54,9 +54,6 @@ class GradientReducer {
   void finish(Stream& stream);
 
   [[nodiscard]] const std::vector<GradientBucket>& buckets() const { return buckets_; }
-  /// Seconds that compute was held up by communication since the last call of `reset_seconds`.
-  [[nodiscard]] double exposed_seconds() const { return exposed_seconds_; }
-  void reset_seconds() { exposed_seconds_ = 0.0; }
 
  private:
   void queue_bucket(Stream& stream, const GradientBucket& bucket);
@@ -70,7 +67,6 @@ class GradientReducer {
   std::vector<Index> missing_;   ///< units of each bucket that are not final yet
   std::vector<char> ready_;      ///< which units are
   std::size_t next_bucket_ = 0;  ///< the first that is not queued
-  double exposed_seconds_ = 0.0;
   std::unique_ptr<Stream> stream_;
 };
 

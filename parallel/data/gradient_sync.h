@@ -40,8 +40,6 @@ class GradientSync {
   virtual void finish(Stream& stream) = 0;
   /// After `finish`: this rank's shard of a group's gradient, as ParameterStore::shard_window.
   [[nodiscard]] virtual TensorView shard(const ParameterGroup& group) const = 0;
-  /// Seconds that compute was held up since the last call.
-  [[nodiscard]] virtual double take_exposed_seconds() = 0;
 };
 
 struct GradientSyncOptions {

@@ -5,7 +5,6 @@
 
 #include "core/nn/layer.h"
 #include "core/ops/elementwise.h"
-#include "core/seconds_into.h"
 
 namespace tokenwerk {
 namespace {
@@ -175,7 +174,6 @@ OrderedGradients::Slice OrderedGradients::root_slice(Stream& stream, const Param
 }
 
 void OrderedGradients::reduce(Stream& stream, const ParameterGroup& group) {
-  const SecondsInto timer(exposed_seconds_);
   std::vector<Slice> uses;
   for (auto use = sums_.lower_bound({group.index, 0});
        use != sums_.end() && use->first.first == group.index; use = sums_.erase(use))
@@ -201,7 +199,5 @@ void OrderedGradients::gather(Stream& stream, const ParameterGroup& group, Tenso
 TensorView OrderedGradients::shard(const ParameterGroup& group) const {
   return ParameterStore::shard_window(shards_, group);
 }
-
-double OrderedGradients::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
 
 }  // namespace tokenwerk

@@ -26,7 +26,6 @@ class OrderedGradients final : public GradientSync {
   void added(Stream& stream, Index unit) override;
   void finish(Stream&) override {}
   [[nodiscard]] TensorView shard(const ParameterGroup& group) const override;
-  [[nodiscard]] double take_exposed_seconds() override;
 
  private:
   /// Takes each sequence's gradient apart.
@@ -77,7 +76,6 @@ class OrderedGradients final : public GradientSync {
   std::map<Use, Sums> sums_;
   Sink sink_;
   Completion completion_;
-  double exposed_seconds_ = 0.0;
 };
 
 }  // namespace tokenwerk

@@ -4,7 +4,6 @@
 
 #include "core/nn/layer.h"
 #include "core/ops/elementwise.h"
-#include "core/seconds_into.h"
 
 namespace tokenwerk {
 namespace {
@@ -55,18 +54,15 @@ void ShardedGradients::added(Stream& stream, Index unit) {
     if (group->matrix()) {
       scatter(stream, *group, last);
     } else if (last) {
-      const SecondsInto timer(exposed_seconds_);
       stream_->wait_for(stream.record());
       if (group->sum_over_tensor) axes_.tensor->all_reduce(*stream_, shard(*group));
       axes_.data->all_reduce(*stream_, shard(*group));
     }
   }
-  const SecondsInto timer(exposed_seconds_);
   axes_.data->progress();
 }
 
 void ShardedGradients::scatter(Stream& stream, const ParameterGroup& group, bool last) {
-  const SecondsInto timer(exposed_seconds_);
   if (transfers_.size() == in_flight) land(stream);
   Tensor whole = std::move(whole_[at(group)]);
   stream_->wait_for(stream.record());
@@ -94,7 +90,6 @@ void ShardedGradients::land(Stream& stream) {
 }
 
 void ShardedGradients::finish(Stream& stream) {
-  const SecondsInto timer(exposed_seconds_);
   while (!transfers_.empty()) land(stream);
   stream.wait_for(stream_->record());
 }
@@ -102,7 +97,5 @@ void ShardedGradients::finish(Stream& stream) {
 TensorView ShardedGradients::shard(const ParameterGroup& group) const {
   return ParameterStore::shard_window(shards_, group);
 }
-
-double ShardedGradients::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
 
 }  // namespace tokenwerk

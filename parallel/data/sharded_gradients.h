@@ -21,7 +21,6 @@ class ShardedGradients final : public GradientSync {
   void added(Stream& stream, Index unit) override;
   void finish(Stream& stream) override;
   [[nodiscard]] TensorView shard(const ParameterGroup& group) const override;
-  [[nodiscard]] double take_exposed_seconds() override;
 
  private:
   static constexpr std::size_t in_flight = 4;
@@ -57,7 +56,6 @@ class ShardedGradients final : public GradientSync {
   std::deque<Transfer> transfers_;
   Sink sink_;
   Completion completion_;
-  double exposed_seconds_ = 0.0;
   std::unique_ptr<Stream> stream_;
 };
 

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "core/seconds_into.h"
-
 namespace tokenwerk {
 namespace {
 
@@ -31,7 +29,6 @@ void ShardedValues::gather(Stream& stream, ParameterGroup& group) {
 }
 
 void ShardedValues::before(Stream& stream, Index unit, Direction direction) {
-  const SecondsInto timer(exposed_seconds_);
   const bool sharded = store_->residence() == Residence::shard;
   const auto& groups = (*units_)[static_cast<std::size_t>(unit)];
   if (sharded) {
@@ -75,11 +72,6 @@ void ShardedValues::updated(Stream& stream) {
   }
 }
 
-void ShardedValues::wait(Stream& stream) {
-  const SecondsInto timer(exposed_seconds_);
-  stream.wait_for(stream_->record());
-}
-
-double ShardedValues::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
+void ShardedValues::wait(Stream& stream) { stream.wait_for(stream_->record()); }
 
 }  // namespace tokenwerk

@@ -33,8 +33,6 @@ class ShardedValues {
   /// All weights that are kept whole are there.
   void wait(Stream& stream);
 
-  [[nodiscard]] double take_exposed_seconds();
-
  private:
   struct Weights {
     Tensor whole;  ///< of stage 3, while it is here
@@ -48,7 +46,6 @@ class ShardedValues {
   std::vector<UnitOrder> order_;
   Gathered gathered_;
   std::vector<Weights> weights_;  ///< by group
-  double exposed_seconds_ = 0.0;
   std::unique_ptr<Stream> stream_;
 };
 

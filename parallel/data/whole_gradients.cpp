@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "core/ops/elementwise.h"
-#include "core/seconds_into.h"
 
 namespace tokenwerk {
 namespace {
@@ -44,12 +43,6 @@ TensorView AllReducedGradients::shard(const ParameterGroup& group) const {
   return ParameterStore::window(gradients_, group);
 }
 
-double AllReducedGradients::take_exposed_seconds() {
-  const double seconds = reducer_.exposed_seconds();
-  reducer_.reset_seconds();
-  return seconds;
-}
-
 ScatteredGradients::ScatteredGradients(Stream& stream, const DataAxes& axes,
                                        const ParameterStore& store, const Units& units)
     : axes_(axes),
@@ -66,7 +59,6 @@ void ScatteredGradients::begin(Index microbatches) {
 }
 
 void ScatteredGradients::added(Stream& stream, Index unit) {
-  const SecondsInto timer(exposed_seconds_);
   for (const ParameterGroup* group : (*units_)[static_cast<std::size_t>(unit)]) {
     if (!completion_.add(*group)) continue;
     const TensorView whole = store_->padded_window(gradients_, *group);
@@ -83,15 +75,10 @@ void ScatteredGradients::added(Stream& stream, Index unit) {
   axes_.data->progress();
 }
 
-void ScatteredGradients::finish(Stream& stream) {
-  const SecondsInto timer(exposed_seconds_);
-  stream.wait_for(stream_->record());
-}
+void ScatteredGradients::finish(Stream& stream) { stream.wait_for(stream_->record()); }
 
 TensorView ScatteredGradients::shard(const ParameterGroup& group) const {
   return ParameterStore::shard_of(store_->padded_window(gradients_, group), group);
 }
-
-double ScatteredGradients::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
 
 }  // namespace tokenwerk

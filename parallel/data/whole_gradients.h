@@ -18,7 +18,6 @@ class AllReducedGradients final : public GradientSync {
   void added(Stream& stream, Index unit) override;
   void finish(Stream& stream) override { reducer_.finish(stream); }
   [[nodiscard]] TensorView shard(const ParameterGroup& group) const override;
-  [[nodiscard]] double take_exposed_seconds() override;
 
  private:
   DataAxes axes_;
@@ -41,7 +40,6 @@ class ScatteredGradients final : public GradientSync {
   void added(Stream& stream, Index unit) override;
   void finish(Stream& stream) override;
   [[nodiscard]] TensorView shard(const ParameterGroup& group) const override;
-  [[nodiscard]] double take_exposed_seconds() override;
 
  private:
   DataAxes axes_;
@@ -50,7 +48,6 @@ class ScatteredGradients final : public GradientSync {
   Tensor gradients_;
   AccumulatingSink sink_;
   Completion completion_;
-  double exposed_seconds_ = 0.0;
   std::unique_ptr<Stream> stream_;
 };
 

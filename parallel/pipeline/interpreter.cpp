@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/seconds_into.h"
 
 namespace tokenwerk {
 
@@ -16,11 +15,10 @@ PipelineInterpreter::PipelineInterpreter(PipelineSchedule schedule, Communicator
   for (const Action& action : schedule_.program[static_cast<std::size_t>(pipeline.rank())])
     forward_only_ = forward_only_ && action.work == Work::forward;
   for (const ActionTransfers& transfers : transfers_) {
-    for (const auto* messages : {&transfers.input, &transfers.output}) {
-      for (const Message& message : *messages) {
-        if (message.peer == pipeline.rank() || streams_.contains(message.peer)) continue;
-        streams_[message.peer] = {pipeline.make_stream(), pipeline.make_stream()};
-      }
+    for (const std::optional<Message>& message : {transfers.input, transfers.output}) {
+      if (!message || message->peer == pipeline.rank() || streams_.contains(message->peer))
+        continue;
+      streams_[message->peer] = {pipeline.make_stream(), pipeline.make_stream()};
     }
   }
 }
@@ -28,7 +26,6 @@ PipelineInterpreter::PipelineInterpreter(PipelineSchedule schedule, Communicator
 void PipelineInterpreter::run(Stream& stream, StageWork& work) {
   const auto& program = schedule_.program[static_cast<std::size_t>(comm_->rank())];
   for (std::size_t i = 0; i < program.size(); ++i) execute(stream, work, program[i], transfers_[i]);
-  const SecondsInto timer(exposed_seconds_);
   for (auto& [peer, streams] : streams_) streams.send->synchronize();
   sent_.clear();
   inputs_.clear();
@@ -38,23 +35,20 @@ void PipelineInterpreter::execute(Stream& stream, StageWork& work, const Action&
                                   const ActionTransfers& transfers) {
   for (const Message& message : transfers.post) post(message, work);
   ConstTensorView input;
-  for (const Message& message : transfers.input) {
-    Buffer& buffer = inputs_.at({message.payload, message.stage, message.microbatch});
-    const SecondsInto timer(exposed_seconds_);
+  if (transfers.input) {
+    Buffer& buffer = inputs_.at(transfers.input->result);
     stream.wait_for(buffer.ready);
     input = buffer.array;
   }
-  for (const Message& message : transfers.arrived) drop(sent_, message);
+  for (const Message& message : transfers.arrived) drop(sent_, message.result);
   Tensor output;
-  if (!transfers.output.empty()) output = work.message();
-  const Message x{Payload::activation, action.stage, action.microbatch, 0};
-  const Message dy{Payload::gradient, action.stage, action.microbatch, 0};
+  if (transfers.output) output = work.message();
   compute(work, action, output, input);
   if (action.work == Work::backward || action.work == Work::backward_weight || forward_only_) {
-    drop(inputs_, x);
-    drop(inputs_, dy);
+    drop(inputs_, {Result::Kind::activation, action.stage - 1, action.microbatch});
+    drop(inputs_, {Result::Kind::input_gradient, action.stage + 1, action.microbatch});
   }
-  if (output) give(stream, transfers.output.front(), std::move(output));
+  if (output) give(stream, *transfers.output, std::move(output));
   comm_->progress();
 }
 
@@ -75,7 +69,7 @@ void PipelineInterpreter::compute(StageWork& work, const Action& action, TensorV
 }
 
 void PipelineInterpreter::post(const Message& message, StageWork& work) {
-  Buffer& buffer = inputs_[{message.payload, message.stage, message.microbatch}];
+  Buffer& buffer = inputs_[message.result];
   Stream& stream = *streams_.at(message.peer).receive;
   buffer.array = work.message();
   comm_->exchange(stream, {.receive = buffer.array, .from = message.peer});
@@ -83,26 +77,23 @@ void PipelineInterpreter::post(const Message& message, StageWork& work) {
 }
 
 void PipelineInterpreter::give(Stream& stream, const Message& message, Tensor array) {
-  const Key key{message.payload, message.stage, message.microbatch};
   if (message.peer == comm_->rank()) {
-    inputs_[key] = {std::move(array), {}};
+    inputs_[message.result] = {std::move(array), {}};
     return;
   }
   Stream& send = *streams_.at(message.peer).send;
-  Buffer& buffer = sent_[key];
+  Buffer& buffer = sent_[message.result];
   buffer.array = std::move(array);
   send.wait_for(stream.record());
   comm_->exchange(send, {.send = buffer.array, .to = message.peer});
   buffer.ready = send.record();
 }
 
-void PipelineInterpreter::drop(std::map<Key, Buffer>& buffers, const Message& message) {
-  const auto found = buffers.find({message.payload, message.stage, message.microbatch});
+void PipelineInterpreter::drop(std::map<Result, Buffer>& buffers, const Result& result) {
+  const auto found = buffers.find(result);
   if (found == buffers.end()) return;
   found->second.ready.synchronize();
   buffers.erase(found);
 }
-
-double PipelineInterpreter::take_exposed_seconds() { return std::exchange(exposed_seconds_, 0.0); }
 
 }  // namespace tokenwerk

@@ -2,7 +2,6 @@
 /// Runs any pipeline schedule.
 
 #include <map>
-#include <tuple>
 
 #include "core/trace.h"
 #include "parallel/comm/communicator.h"
@@ -24,11 +23,8 @@ class PipelineInterpreter {
   [[nodiscard]] const PipelineSchedule& schedule() const { return schedule_; }
   /// Runs the rank's program once; returns when all its sends have gone.
   void run(Stream& stream, StageWork& work);
-  /// Seconds that compute waited for messages since the last call.
-  [[nodiscard]] double take_exposed_seconds();
 
  private:
-  using Key = std::tuple<Payload, int, int>;
   struct Buffer {
     Tensor array;
     Event ready;
@@ -43,7 +39,7 @@ class PipelineInterpreter {
   void post(const Message& message, StageWork& work);
   /// Hands an output on: to its peer, or to the stage on this rank.
   void give(Stream& stream, const Message& message, Tensor array);
-  void drop(std::map<Key, Buffer>& buffers, const Message& message);
+  void drop(std::map<Result, Buffer>& buffers, const Result& result);
 
   PipelineSchedule schedule_;
   Communicator* comm_;
@@ -51,9 +47,8 @@ class PipelineInterpreter {
   bool forward_only_ = true;                ///< nothing of a stage is kept for backward
   std::vector<ActionTransfers> transfers_;  ///< by action of this rank's program
   std::map<int, Streams> streams_;          ///< by peer
-  std::map<Key, Buffer> inputs_;            ///< received, or on the way
-  std::map<Key, Buffer> sent_;
-  double exposed_seconds_ = 0.0;
+  std::map<Result, Buffer> inputs_;         ///< received, or on the way
+  std::map<Result, Buffer> sent_;
 };
 
 }  // namespace tokenwerk

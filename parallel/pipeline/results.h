@@ -1,6 +1,7 @@
 #pragma once
 /// What actions make for each other: the edges of a schedule's graph.
 
+#include <compare>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,8 @@ struct Result {
   Kind kind{};
   int stage = 0;
   int microbatch = 0;
+
+  friend auto operator<=>(const Result&, const Result&) = default;
 };
 
 /// Up to two results: one from a neighbouring stage, which may lie on another rank, one of the

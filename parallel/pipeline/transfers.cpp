@@ -2,40 +2,28 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 
 #include "core/error.h"
 
 namespace tokenwerk {
 namespace {
 
-bool runs_forward(const Action& action) { return action.work == Work::forward; }
-bool gives_gradient(const Action& action) {
-  return action.work == Work::backward || action.work == Work::backward_input;
-}
-
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 /// What the action waits for, seen from its rank.
-std::vector<Message> input_of(const PipelineSchedule& s, const Action& a) {
-  if (runs_forward(a) && a.stage > 0)
-    return {{Payload::activation, a.stage, a.microbatch, s.rank_of_stage[at(a.stage - 1)]}};
-  if (gives_gradient(a) && a.stage + 1 < s.stages())
-    return {{Payload::gradient, a.stage, a.microbatch, s.rank_of_stage[at(a.stage + 1)]}};
-  return {};
+std::optional<Message> input_of(const PipelineSchedule& s, const Action& action) {
+  const std::optional<Result> needed = needs_of(action, s.stages()).neighbour;
+  if (!needed) return std::nullopt;
+  return Message{*needed, s.rank_of_stage[at(needed->stage)]};
 }
 
 /// What it gives, seen from its rank. An activation that nobody's backward follows is sent too.
-std::vector<Message> output_of(const PipelineSchedule& s, const Action& a) {
-  if (runs_forward(a) && a.stage + 1 < s.stages())
-    return {{Payload::activation, a.stage + 1, a.microbatch, s.rank_of_stage[at(a.stage + 1)]}};
-  if (gives_gradient(a) && a.stage > 0)
-    return {{Payload::gradient, a.stage - 1, a.microbatch, s.rank_of_stage[at(a.stage - 1)]}};
-  return {};
+std::optional<Message> output_of(const PipelineSchedule& s, const Action& action) {
+  const std::optional<Result> made = result_of(action);
+  const int reader = made ? reader_of(*made, s.stages()) : -1;
+  if (reader < 0) return std::nullopt;
+  return Message{*made, s.rank_of_stage[at(reader)]};
 }
-
-using Key = std::tuple<Payload, int, int>;
-Key key_of(const Message& message) { return {message.payload, message.stage, message.microbatch}; }
 
 /// Plays the schedule in an order that its messages allow and keeps for every rank how many actions
 /// of every other one it knows to be done: vector clocks (Mattern 1989, "Virtual time and global
@@ -49,8 +37,8 @@ class Clocks {
     for (int r = 0; r < schedule.ranks(); ++r) {
       const auto& program = schedule.program[at(r)];
       for (std::size_t i = 0; i < program.size(); ++i)
-        for (const Message& m : input_of(schedule, program[i]))
-          consumed_at_[key_of(m)] = static_cast<int>(i);
+        if (const auto m = input_of(schedule, program[i]))
+          consumed_at_[m->result] = static_cast<int>(i);
     }
   }
 
@@ -72,8 +60,8 @@ class Clocks {
     const int place = done_[at(r)][at(r)];
     if (at(place) == program.size()) return false;
     const Action& action = program[at(place)];
-    for (const Message& m : input_of(schedule_, action)) {
-      const auto sent = clock_at_send_.find(key_of(m));
+    if (const auto m = input_of(schedule_, action)) {
+      const auto sent = clock_at_send_.find(m->result);
       if (sent == clock_at_send_.end()) return false;
       for (std::size_t i = 0; i < sent->second.size(); ++i)
         done_[at(r)][i] = std::max(done_[at(r)][i], sent->second[i]);
@@ -81,16 +69,16 @@ class Clocks {
     }
     if (r == rank_) arrivals[at(place)] = take_arrived();
     ++done_[at(r)][at(r)];
-    for (const Message& m : output_of(schedule_, action)) {
-      clock_at_send_[key_of(m)] = done_[at(r)];
-      if (r == rank_ && m.peer != rank_) sent_.push_back(m);
+    if (const auto m = output_of(schedule_, action)) {
+      clock_at_send_[m->result] = done_[at(r)];
+      if (r == rank_ && m->peer != rank_) sent_.push_back(*m);
     }
     return true;
   }
 
   std::vector<Message> take_arrived() {
     const auto has_arrived = [&](const Message& m) {
-      const auto found = consumed_at_.find(key_of(m));
+      const auto found = consumed_at_.find(m.result);
       return found != consumed_at_.end() && done_[at(rank_)][at(m.peer)] > found->second;
     };
     const auto kept = std::stable_partition(sent_.begin(), sent_.end(),
@@ -103,8 +91,8 @@ class Clocks {
   const PipelineSchedule& schedule_;
   int rank_;
   std::vector<std::vector<int>> done_;
-  std::map<Key, int> consumed_at_;  ///< place in the receiver's program
-  std::map<Key, std::vector<int>> clock_at_send_;
+  std::map<Result, int> consumed_at_;  ///< place in the receiver's program
+  std::map<Result, std::vector<int>> clock_at_send_;
   std::vector<Message> sent_;  ///< by the rank, not known to have arrived
 };
 
@@ -114,11 +102,8 @@ std::map<int, std::vector<Message>> incoming(const PipelineSchedule& s, int rank
   for (int peer = 0; peer < s.ranks(); ++peer) {
     if (peer == rank) continue;
     for (const Action& action : s.program[at(peer)]) {
-      for (Message m : output_of(s, action)) {
-        if (m.peer != rank) continue;
-        m.peer = peer;
-        queues[peer].push_back(m);
-      }
+      const std::optional<Message> sent = output_of(s, action);
+      if (sent && sent->peer == rank) queues[peer].push_back({sent->result, peer});
     }
   }
   return queues;
@@ -136,7 +121,8 @@ std::vector<ActionTransfers> transfers_of(const PipelineSchedule& schedule, int 
   const auto post_until = [&](const Message& wanted, std::vector<Message>& post) {
     const std::vector<Message>& queue = queues[wanted.peer];
     const auto found = std::ranges::find(queue, wanted);
-    TW_CHECK(found != queue.end(), "no rank sends what stage ", wanted.stage, " waits for");
+    TW_CHECK(found != queue.end(), "no rank sends what stage ", wanted.result.stage,
+             " should give");
     for (std::size_t& next = posted[wanted.peer];
          queue.begin() + static_cast<std::ptrdiff_t>(next) <= found; ++next)
       post.push_back(queue[next]);
@@ -146,8 +132,8 @@ std::vector<ActionTransfers> transfers_of(const PipelineSchedule& schedule, int 
     out[i].output = output_of(schedule, program[i]);
     out[i].arrived = arrivals[i];
     for (std::size_t near = i; near < std::min(i + 2, program.size()); ++near)
-      for (const Message& m : input_of(schedule, program[near]))
-        if (m.peer != rank) post_until(m, out[i].post);
+      if (const auto m = input_of(schedule, program[near]); m && m->peer != rank)
+        post_until(*m, out[i].post);
   }
   return out;
 }

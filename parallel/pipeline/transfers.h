@@ -2,20 +2,17 @@
 /// What a schedule says about messages, worked out before it runs: when a rank posts a receive,
 /// whom it sends to, and when it knows that a send has arrived.
 
+#include <optional>
 #include <vector>
 
+#include "parallel/pipeline/results.h"
 #include "parallel/pipeline/schedule.h"
 
 namespace tokenwerk {
 
-/// What travels between stages: activations to the stage after, gradients to the one before.
-enum class Payload { activation, gradient };
-
-/// What one stage gives another for one micro-batch.
+/// A result on its way to the stage that uses it.
 struct Message {
-  Payload payload{};
-  int stage = 0;  ///< that receives it
-  int microbatch = 0;
+  Result result;
   int peer = 0;  ///< the other rank; the rank itself where both stages are here
 
   friend bool operator==(const Message&, const Message&) = default;
@@ -29,8 +26,8 @@ struct ActionTransfers {
   /// Earlier sends of this rank that have arrived, as this action's input proves: whatever follows
   /// from them had to come first. Their buffers can go.
   std::vector<Message> arrived;
-  /// What the action waits for, and what it gives; at most one each.
-  std::vector<Message> input, output;
+  /// What the action waits for, and what it gives.
+  std::optional<Message> input, output;
 };
 
 /// For each action of this rank's program. The schedule has no faults (validate.h).

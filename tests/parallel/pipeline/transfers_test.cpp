@@ -8,16 +8,12 @@
 #include <map>
 #include <random>
 #include <set>
-#include <tuple>
 
 #include "parallel/pipeline/generators.h"
 #include "parallel/pipeline/schedule_text.h"
 
 namespace tokenwerk::test {
 namespace {
-
-using Key = std::tuple<Payload, int, int>;
-Key key_of(const Message& message) { return {message.payload, message.stage, message.microbatch}; }
 
 /// Runs every rank's actions with their transfers and expects what the header promises.
 class Play {
@@ -43,7 +39,7 @@ class Play {
     }
     for (int rank = 0; rank < schedule_.ranks(); ++rank)
       EXPECT_FALSE(unfinished(rank)) << "rank " << rank;
-    for (const auto& [ends, keys] : posted_) EXPECT_EQ(keys, sent_[ends]);
+    for (const auto& [ends, results] : posted_) EXPECT_EQ(results, sent_between_[ends]);
   }
 
   /// Sends between ranks, and those that were known to have arrived before the end of the step.
@@ -57,9 +53,8 @@ class Play {
     return at(next_, rank) < at(transfers_, rank).size() && can_step(rank);
   }
   [[nodiscard]] bool can_step(int rank) const {
-    for (const Message& m : at(transfers_, rank)[at(next_, rank)].input)
-      if (!sent_keys_.contains(key_of(m))) return false;
-    return true;
+    const auto& input = at(transfers_, rank)[at(next_, rank)].input;
+    return !input || sent_.contains(input->result);
   }
 
   bool step(int rank) {
@@ -67,14 +62,14 @@ class Play {
     post(rank);
     if (!can_step(rank)) return false;
     const ActionTransfers& t = at(transfers_, rank)[at(next_, rank)];
-    for (const Message& m : t.input) take(rank, m);
+    if (t.input) take(rank, *t.input);
     for (const Message& m : t.arrived) {
       EXPECT_NE(m.peer, rank);
-      EXPECT_TRUE(sent_keys_.contains(key_of(m))) << "not sent yet";
-      EXPECT_TRUE(taken_.contains(key_of(m))) << "the receiver may still want it";
-      EXPECT_TRUE(known_.insert(key_of(m)).second) << "freed twice";
+      EXPECT_TRUE(sent_.contains(m.result)) << "not sent yet";
+      EXPECT_TRUE(taken_.contains(m.result)) << "the receiver may still want it";
+      EXPECT_TRUE(known_.insert(m.result).second) << "freed twice";
     }
-    for (const Message& m : t.output) give(rank, m);
+    if (t.output) give(rank, *t.output);
     ++at(next_, rank);
     return true;
   }
@@ -84,25 +79,25 @@ class Play {
     const auto place = at(next_, rank);
     if (!came_.insert({rank, place}).second) return;
     for (const Message& m : at(transfers_, rank)[place].post)
-      posted_[{m.peer, rank}].push_back(key_of(m));
+      posted_[{m.peer, rank}].push_back(m.result);
   }
 
   void take(int rank, const Message& m) {
-    EXPECT_TRUE(taken_.insert(key_of(m)).second);
+    EXPECT_TRUE(taken_.insert(m.result).second);
     if (m.peer == rank) return;
     const Ends ends{m.peer, rank};
-    const auto posted = std::ranges::find(posted_[ends], key_of(m));
+    const auto posted = std::ranges::find(posted_[ends], m.result);
     ASSERT_NE(posted, posted_[ends].end()) << "no receive was posted";
     // Messages between two ranks meet receives in their order.
     const auto place = static_cast<std::size_t>(posted - posted_[ends].begin());
-    ASSERT_LT(place, sent_[ends].size());
-    EXPECT_EQ(sent_[ends][place], key_of(m)) << "the receive gets another message";
+    ASSERT_LT(place, sent_between_[ends].size());
+    EXPECT_EQ(sent_between_[ends][place], m.result) << "the receive gets another message";
   }
 
   void give(int rank, const Message& m) {
-    EXPECT_TRUE(sent_keys_.insert(key_of(m)).second);
+    EXPECT_TRUE(sent_.insert(m.result).second);
     if (m.peer == rank) return;
-    sent_[{rank, m.peer}].push_back(key_of(m));
+    sent_between_[{rank, m.peer}].push_back(m.result);
     ++sends_;
   }
 
@@ -110,8 +105,8 @@ class Play {
   std::mt19937 random_;
   std::vector<std::size_t> next_;  ///< place in each rank's program
   std::vector<std::vector<ActionTransfers>> transfers_;
-  std::map<Ends, std::vector<Key>> posted_, sent_;
-  std::set<Key> sent_keys_, taken_, known_;
+  std::map<Ends, std::vector<Result>> posted_, sent_between_;
+  std::set<Result> sent_, taken_, known_;
   std::set<std::pair<int, std::size_t>> came_;
   std::size_t sends_ = 0;
   int rounds_ = 0;
