@@ -73,13 +73,7 @@ void multiply_f64(TensorView c, const Matrix& a, const Matrix& b) {
 /// y(N,F) = bias(F) in each row, or zero; or y as it is, plus the bias.
 void start_rows(Stream& stream, TensorView y, ConstTensorView bias, Write write) {
   if (write == Write::overwrite) fill(stream, y, 0.0);
-  if (!bias) return;
-  const Tensor row(stream.device(), y.dtype, {1, bias.count()});
-  convert(stream, row, bias);
-  for (Index r = 0; r < y.rows(); ++r) {
-    const TensorView out = y.slice_rows({r, r + 1});
-    add(stream, out, out, row);
-  }
+  if (bias) add_row(stream, y, bias);
 }
 
 /// A bias in the type of the sums.
