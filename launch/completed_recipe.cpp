@@ -6,8 +6,11 @@
 
 #include "core/data/tokenizer.h"
 #include "launch/agreement.h"
+#include "launch/layout.h"
 #include "launch/machine.h"
 #include "launch/recipe_model.h"
+#include "parallel/comm/control.h"
+#include "parallel/pipeline/schedule_text.h"
 
 namespace tokenwerk {
 namespace {
@@ -87,12 +90,31 @@ Recipe completed(Recipe recipe, Index ranks) {
   return recipe;
 }
 
+/// What every rank has to read alike: the recipe, and the schedule where it lies in a file.
+std::string text_of_run(const Recipe& recipe) {
+  std::string text = to_toml(recipe);
+  if (path_of_schedule(recipe.parallel.schedule.value()))
+    text += text_of(pipeline_schedule(recipe));
+  return text;
+}
+
 }  // namespace
 
 Recipe completed_together(MpiEnvironment& environment, const Recipe& recipe) {
   const auto device = make_device(DeviceKind::cpu);
+  const auto world = environment.make_world(*device);
   Recipe out;
-  agree(*environment.make_world(*device), [&] { out = completed(recipe, environment.size()); });
+  std::string mine;
+  agree(*world, [&] {
+    out = completed(recipe, environment.size());
+    mine = text_of_run(out);
+  });
+  const std::string theirs = broadcast_string(*world, mine);
+  agree(*world, [&] {
+    TW_CHECK_AS(ConfigError, mine == theirs, recipe.file,
+                ": what this rank reads here, in flags and in a schedule file is not what rank 0 "
+                "reads; give every host the same files");
+  });
   return out;
 }
 

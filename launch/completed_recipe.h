@@ -8,7 +8,8 @@ namespace tokenwerk {
 
 /// The recipe with everything in it that defaults, the data and the number of ranks decide. Every
 /// rank calls together. Throws SharedError: missing token files, or every fault of model and batch,
-/// arrays larger than the machine included.
+/// arrays larger than the machine included; ranks that
+/// read different recipes or schedule files.
 [[nodiscard]] Recipe completed_together(MpiEnvironment& environment, const Recipe& recipe);
 
 }  // namespace tokenwerk

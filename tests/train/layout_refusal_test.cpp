@@ -42,6 +42,20 @@ TEST(LayoutRefusal, EndsWithCodeTwoAndLeavesNothingBehind) {
   }
 }
 
+TEST(LayoutRefusal, WantsTheSameRecipeOnEveryRank) {
+  const TrainingFolder folder(gpt_model);
+  // Ranks 0 to 2, then 3 with a seed of its own.
+  std::vector<std::string> command = folder.command(3, "run");
+  const std::vector<std::string> other = folder.command(1, "run", {"--training.seed", "2"});
+  command.insert(command.end(), {":", "-n", "1"});
+  command.insert(command.end(), other.begin(), other.end());
+  const CommandResult result = run_command(command, folder.path(), training_environment());
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(count_of(result.output, "rank 3: recipe.toml: what this rank reads"), 1u)
+      << result.output;
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "run"));
+}
+
 TEST(LayoutRefusal, TakesNoMemoryForAModelItRefuses) {
   const TrainingFolder folder(gpt_model);
   const CommandResult small = folder.train(2, "small", {"--training.stop_after", "1"});
