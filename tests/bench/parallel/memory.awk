@@ -4,7 +4,8 @@
 # al. 2020, arXiv:1910.02054, figure 1). Activations of a block and token: 16 C values, of which 4 C (input, two norms,
 # residual) stay whole under tensor parallelism and are divided under sequence parallelism; Korthikanti et al. 2022
 # (arXiv:2205.05198), equations 1 to 4, less dropout masks and the attention matrix, which nobody keeps here. Selective:
-# the norms' outputs (2 C) and the activated values (4 C) are made again; full: all but the block's input (C).
+# the norms' outputs (2 C) and the activated values (4 C) are made again; full: all but the block's input (C). Until its
+# weight gradients are made, a micro-batch of a zero-bubble schedule keeps both sides of every product and norm: 20 C.
 # Micro-batches in flight: the schedule's promise (parallel/pipeline/README.md).
 
 function in_flight(schedule,    v) {
@@ -19,6 +20,7 @@ function in_flight(schedule,    v) {
 
 # Values that a token leaves in a block.
 function kept(recompute) {
+  if (get("schedule", "1f1b") ~ /^zb/) return 8 * C / (sliced ? t : 1) + 12 * C / t
   if (recompute == "full") return C / (sliced ? t : 1)
   if (recompute == "selective") return 2 * C / (sliced ? t : 1) + 8 * C / t
   return 4 * C / (sliced ? t : 1) + 12 * C / t
