@@ -7,12 +7,14 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 namespace tokenwerk {
 
 /// Sums numbers that are not negative, from 2^-128 (what is below is cut off) to 2^126. A larger
-/// number, an infinity or a NaN makes the total that.
+/// number or an infinity makes the total infinite or nearly so; a NaN or a negative number, which
+/// nobody may add, makes it a NaN.
 class ExactSum {
  public:
   static constexpr int limbs = 8;
@@ -27,8 +29,8 @@ class ExactSum {
   }
 
   void add(double value) {
-    if (!(value < 0x1p126)) {
-      beyond_ += value;
+    if (!(value >= 0.0 && value < 0x1p126)) {
+      beyond_ += value < 0.0 ? std::numeric_limits<double>::quiet_NaN() : value;
       return;
     }
     int exponent = 0;
@@ -48,7 +50,7 @@ class ExactSum {
     if (++pending_ == 1u << 30) carry();
   }
 
-  /// Every limb below 2^32.
+  /// Every limb but the last below 2^32.
   void store(std::span<double, stored> values) {
     carry();
     for (std::size_t i = 0; i < limbs; ++i) values[i] = static_cast<double>(limbs_[i]);

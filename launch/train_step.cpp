@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "core/nn/loss_head.h"
 #include "core/ops/elementwise.h"
@@ -82,7 +81,7 @@ StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batch
 
   const StepOutcome outcome = optimizer_.outcome(*stream_);
   const double loss = total_on_host(*stream_, sum_at(loss_sum)) * batches.scale;
-  return {loss, outcome.gradient_norm, outcome.finite && std::isfinite(loss)};
+  return {loss, outcome.gradient_norm, outcome.finite};
 }
 
 void TrainStep::update(const StepSettings& settings) {
@@ -95,6 +94,11 @@ void TrainStep::update(const StepSettings& settings) {
   reduce_sums();
   const Tensor squared_norm(stream_->device(), DType::f64, Shape{1});
   exact_total(*stream_, squared_norm, sum_at(squares_sum));
+  // A loss that is not finite makes the norm so, and nothing is updated.
+  const Tensor nothing(stream_->device(), DType::f64, Shape{1});
+  exact_total(*stream_, nothing, sum_at(loss_sum));
+  scale(*stream_, nothing, 0.0);
+  add(*stream_, squared_norm, squared_norm, nothing);
   optimizer_.step(*stream_, shard, squared_norm, settings);
   if (parallelism_->zero() > 0) values_.updated(*stream_);
 }

@@ -18,6 +18,26 @@ struct Quality {
   friend auto operator<=>(const Quality&, const Quality&) = default;
 };
 
+/// Blocks of the first stage, of the last, and of so many stages between them.
+struct Split {
+  Index first, last, rest, between;
+};
+
+Quality quality_of(const ModelConfig& c, const Split& split) {
+  const double block = block_cost(c);
+  const auto square = [](double x) { return x * x; };
+  const double first = static_cast<double>(split.first) * block + embedding_cost(c);
+  const double last = static_cast<double>(split.last) * block + head_cost(c);
+  Quality quality{std::max(first, last), square(first) + square(last)};
+  if (split.between == 0) return quality;
+  const Index fewer = split.rest / split.between, larger = split.rest % split.between;
+  const double small = static_cast<double>(fewer) * block, large = small + block;
+  quality.slowest = std::max(quality.slowest, larger > 0 ? large : small);
+  quality.squares += static_cast<double>(larger) * square(large) +
+                     static_cast<double>(split.between - larger) * square(small);
+  return quality;
+}
+
 }  // namespace
 
 double block_cost(const ModelConfig& c) {
@@ -45,35 +65,29 @@ std::vector<BlockRange> partition(const std::vector<Index>& blocks_of_stage) {
 std::vector<BlockRange> partition(const ModelConfig& c, Index stages) {
   TW_CHECK_AS(ConfigError, 1 <= stages && stages <= c.layers, stages, " stages of ", c.layers,
               " layers");
-  const auto cost = [&](Index stage, Index blocks) {
-    return static_cast<double>(blocks) * block_cost(c) + (stage == 0 ? embedding_cost(c) : 0.0) +
-           (stage + 1 == stages ? head_cost(c) : 0.0);
-  };
-  // best[s][n]: the first s stages hold n blocks; taken[s][n]: how many of them the last one holds.
-  const auto columns = static_cast<std::size_t>(c.layers) + 1;
-  std::vector<std::vector<Quality>> best(static_cast<std::size_t>(stages) + 1,
-                                         std::vector<Quality>(columns));
-  std::vector<std::vector<Index>> taken(best.size(), std::vector<Index>(columns, 0));
-  best[0][0] = {0.0, 0.0};
-  for (std::size_t s = 1; s < best.size(); ++s) {
-    for (std::size_t n = s; n < columns; ++n) {
-      for (std::size_t blocks = 1; blocks <= n - s + 1; ++blocks) {
-        const Quality& before = best[s - 1][n - blocks];
-        const double here = cost(static_cast<Index>(s) - 1, static_cast<Index>(blocks));
-        const Quality with{std::max(before.slowest, here), before.squares + here * here};
-        if (with < best[s][n]) {
-          best[s][n] = with;
-          taken[s][n] = static_cast<Index>(blocks);
-        }
-      }
+  if (stages == 1) return partition(std::vector<Index>{c.layers});
+  // Only the ends hold more than blocks: whatever they take, the stages between share evenly, and
+  // neither takes more than an even share of what one block on the other end leaves.
+  const Index between = stages - 2, share = (c.layers - 1 + stages - 2) / (stages - 1);
+  Quality best;
+  Index first = 0, last = 0;
+  for (Index f = 1; f <= share; ++f) {
+    for (Index l = between == 0 ? c.layers - f : 1; l <= c.layers - f - between && l <= share;
+         ++l) {
+      const Quality quality = quality_of(c, {f, l, c.layers - f - l, between});
+      if (!(quality < best)) continue;
+      best = quality;
+      first = f;
+      last = l;
     }
   }
-  std::vector<Index> counts(static_cast<std::size_t>(stages));
-  auto left = static_cast<std::size_t>(c.layers);
-  for (std::size_t s = counts.size(); s-- > 0;) {
-    counts[s] = taken[s + 1][left];
-    left -= static_cast<std::size_t>(counts[s]);
+  std::vector<Index> counts{first};
+  // The later a stage, the fewer micro-batches it keeps: it takes the block that is left over.
+  for (Index s = 0; s < between; ++s) {
+    const Index rest = c.layers - first - last;
+    counts.push_back(rest * (s + 1) / between - rest * s / between);
   }
+  counts.push_back(last);
   return partition(counts);
 }
 

@@ -2,6 +2,8 @@
 /// Kernels of core/cpu/attention.cpp. One call serves one kv head of one sequence with all the
 /// query heads that read it.
 
+#include <bit>
+
 #include "core/cpu/isa.h"
 #include "core/dtype.h"
 
@@ -46,11 +48,13 @@ struct AttentionTask {
   return (head_size + 15) / 16 * 16;
 }
 
-/// Sums over query heads that a binary tree over the heads of a group holds at once.
+/// Heads of each run of a group: the runs are as many as the largest power of two that divides it.
+[[nodiscard]] constexpr Index attention_run_heads(Index group) {
+  return group >> std::countr_zero(static_cast<std::uint64_t>(group));
+}
+/// Sums that a binary tree over the runs of a group holds at once.
 [[nodiscard]] constexpr Index attention_tree_levels(Index group) {
-  Index levels = 1;
-  while (group >>= 1) ++levels;
-  return levels;
+  return std::countr_zero(static_cast<std::uint64_t>(group)) + 1;
 }
 
 /// Elements (f32 or f64) of scratch. `keys` counts those that the last query sees.

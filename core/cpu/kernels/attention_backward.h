@@ -7,13 +7,14 @@
 namespace tokenwerk::cpu::TW_ISA {
 
 /// Scratch of one call of backward: keys and values for all query heads, their gradients for each
-/// level of the tree over the heads; the rest belongs to one block of queries.
+/// level of the tree over the runs of heads; the rest belongs to one block of queries.
 template <typename A>
 struct BackwardScratch {
   BackwardScratch(Scratch<A> from, Index width, Index keys_seen, Index group)
       : keys(from.take(keys_seen * width)),
         values(from.take(keys_seen * width)),
         level_size(2 * keys_seen * width),
+        heads_of_run(attention_run_heads(group)),
         levels(from.take(attention_tree_levels(group) * level_size)),
         q(from.take(block * width)),
         q_transposed(from.take(block * width)),
@@ -23,32 +24,25 @@ struct BackwardScratch {
         probabilities(from.take(block * block)),
         dscores(from.take(block * block)) {}
 
-  /// The gradients from now on belong to this query head, whose sum ends at that level: so many
-  /// sums of earlier heads wait to be added to its own.
+  /// The gradients from now on belong to this query head. A run's heads share one sum, which ends
+  /// at that level: so many sums of earlier runs wait to be added to it.
   void start_head(Index head) {
-    level_ = __builtin_ctzll(~static_cast<unsigned long long>(head));
-    use_level();
+    if (head % heads_of_run != 0) return;
+    level_ = __builtin_ctzll(~static_cast<unsigned long long>(head / heads_of_run));
+    dkeys = levels + level_ * level_size;
+    dvalues = dkeys + level_size / 2;
     for (Index i = 0; i < level_size; ++i) dkeys[i] = A{};  // and dvalues, which follow
   }
-  void end_head() {
+  /// The last run's sum is that of the group, whose runs are a power of two.
+  void end_head(Index head) {
+    if ((head + 1) % heads_of_run != 0) return;
     for (Index earlier = 0; earlier < level_; ++earlier) add(dkeys, levels + earlier * level_size);
-  }
-  /// Adds what waits where the group is no power of two, the last heads first.
-  void end_group(Index group) {
-    level_ = __builtin_ctzll(static_cast<unsigned long long>(group));
-    use_level();
-    for (Index rest = group >> (level_ + 1); rest > 0; rest >>= 1) {
-      const A* later = dkeys;
-      ++level_;
-      if ((rest & 1) == 0) continue;
-      use_level();
-      add(dkeys, later);
-    }
   }
 
   A *keys, *values;
   A *dkeys, *dvalues;
   Index level_size;
+  Index heads_of_run;
   A* levels;
   A *q, *q_transposed, *dout, *dout_transposed, *dq;
   A *probabilities, *dscores;
@@ -56,10 +50,6 @@ struct BackwardScratch {
   A delta[block] = {};  ///< sum over a row of dout * o
 
  private:
-  void use_level() {
-    dkeys = levels + level_ * level_size;
-    dvalues = dkeys + level_size / 2;
-  }
   void add(A* sums, const A* others) const {
     for (Index i = 0; i < level_size; i += lanes)
       store(sums + i, load(others + i) + load(sums + i));
@@ -175,9 +165,8 @@ void backward_typed(const AttentionTask& task) {
   for (Index head = 0; head < task.group; ++head) {
     s.start_head(head);
     backward_head<T>(task, head, s);
-    s.end_head();
+    s.end_head(head);
   }
-  s.end_group(task.group);
   store_key_gradients(task, task.dk, s.dkeys, seen);
   store_key_gradients(task, task.dv, s.dvalues, seen);
 }

@@ -162,6 +162,7 @@ TEST(ExactSum, PassesOnWhatIsNotFinite) {
   EXPECT_EQ(total_of(test, {1.0, std::numeric_limits<double>::infinity()}, 2),
             std::numeric_limits<double>::infinity());
   EXPECT_EQ(total_of(test, {0x1p130, 0x1p130}, 2), 0x1p131);
+  EXPECT_TRUE(std::isnan(total_of(test, {1.0, -0.5}, 1))) << "nobody may add a negative number";
 }
 
 }  // namespace

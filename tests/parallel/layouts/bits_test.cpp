@@ -84,6 +84,8 @@ std::vector<Layout> more_layouts() {
       {8, wide_gpt, f32, "tensor=8 sequence=true micro_batch=2"},
       {8, wide_llama, f32, "tensor=8 sequence=true recompute=selective"},
       {8, wide_llama, bf16, "tensor=8"},
+      {2, shared_kv, f32, "tensor=2 sequence=true"},
+      {4, shared_kv, bf16, "tensor=4"},
       {6, odd_untied, bf16, "tensor=2 sequence=true zero=1 micro_batch=4"},
   };
 }

@@ -12,8 +12,10 @@ double largest_difference(const std::vector<double>& ours, const std::vector<dou
   EXPECT_EQ(ours.size(), theirs.size());
   EXPECT_FALSE(theirs.empty());
   double largest = 0.0;
-  for (std::size_t i = 0; i < std::min(ours.size(), theirs.size()); ++i)
+  for (std::size_t i = 0; i < std::min(ours.size(), theirs.size()); ++i) {
+    EXPECT_TRUE(std::isfinite(ours[i]) && std::isfinite(theirs[i])) << "step " << i + 1;
     largest = std::max(largest, std::abs(ours[i] - theirs[i]) / std::abs(theirs[i]));
+  }
   return largest;
 }
 

@@ -19,6 +19,7 @@ const char* name_of(Tiny model) {
     case Tiny::odd_llama: return "odd_llama";
     case Tiny::wide_gpt: return "wide_gpt";
     case Tiny::wide_llama: return "wide_llama";
+    case Tiny::shared_kv: return "shared_kv";
   }
   return "";
 }

@@ -10,8 +10,18 @@ namespace tokenwerk::test {
 
 /// Tiny models. gpt has a tied table; llama shares a key head between two query heads. Those that
 /// are odd have 6 heads, 3 key heads and 5 layers; those that are wide 8 heads, of which the
-/// llama's share 2 key heads.
-enum class Tiny { gpt, gpt_untied, llama, odd_gpt, odd_untied, odd_llama, wide_gpt, wide_llama };
+/// llama's share 2 key heads; shared_kv has 12 heads that share one.
+enum class Tiny {
+  gpt,
+  gpt_untied,
+  llama,
+  odd_gpt,
+  odd_untied,
+  odd_llama,
+  wide_gpt,
+  wide_llama,
+  shared_kv
+};
 enum class Precision { f32, bf16 };
 
 [[nodiscard]] const char* name_of(Tiny model);

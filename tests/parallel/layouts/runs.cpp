@@ -41,6 +41,9 @@ std::string model_lines(const Layout& layout) {
     case Tiny::wide_llama:
       return "family = \"llama\"\nlayers = 2\nwidth = 64\nheads = 8\nkv_heads = 2\n"
              "ffn_width = 88\n";
+    case Tiny::shared_kv:  // twelve query heads of one key head: a group that is no power of two
+      return "family = \"llama\"\nlayers = 2\nwidth = 48\nheads = 12\nkv_heads = 1\n"
+             "ffn_width = 88\n";
   }
   return "";
 }
