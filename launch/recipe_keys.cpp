@@ -55,7 +55,8 @@ std::vector<RecipeKey> make_table() {
       {TW_KEY(training, precision), choice, {"f32", "bf16"}, "",
        "type of weights and activations; bf16 keeps f32 master weights"},
       {TW_KEY(training, reproducible), flag, {}, "false",
-       "sums in a fixed order: the same bits on any layout whose tensor degree divides 8"},
+       "sums in a fixed order: the same bits on any layout whose tensor degree divides 8; gradients "
+       "stay whole at any zero"},
       {TW_KEY(training, seed), any_integer, {}, "", "of initial weights and sample order"},
       {TW_KEY(training, learning_rate), positive, {}, "", "the highest one, after warm-up"},
       {TW_KEY(training, minimum_learning_rate), not_negative, {}, "learning_rate / 10", "the one at the end of decay"},

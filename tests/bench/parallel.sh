@@ -4,7 +4,7 @@
 #   tests/bench/parallel.sh [PART...]      default: all parts
 #
 #   bytes     bytes sent a step by axis and operation, data, ZeRO, tensor, sequence and pipeline at 2, 4 and 8 ranks
-#   memory    peak memory of the rank that needs most: ZeRO stages, pipeline schedules, recomputation, sequence
+#   memory    peak memory of the rank that needs most: ZeRO stages, pipeline schedules, recomputation, sequence, fixed order
 #   reproducible   step time with sums of a fixed order over that without, three models
 #   scatter   our reduce-scatter beside MPI_Reduce_scatter_block at 2, 4 and 8 ranks
 #   overlap   the share of communication hidden behind compute, on virtual hosts with slow links; needs root

@@ -48,10 +48,13 @@ every = 0
 END
 }
 
-# flags_of LAYOUT: "zero=1 pipeline=2" as flags of the program.
+# flags_of LAYOUT: "zero=1 training.reproducible=true" as flags of the program; keys without a section are of parallel.
 flags_of() {
   local setting
-  for setting in $1; do printf -- '--parallel.%s %s ' "${setting%=*}" "${setting#*=}"; done
+  for setting in $1; do
+    [[ ${setting%=*} == *.* ]] || setting=parallel.$setting
+    printf -- '--%s %s ' "${setting%=*}" "${setting#*=}"
+  done
   echo
 }
 

@@ -28,20 +28,40 @@ function kept(recompute) {
 
 function state_bytes(    values, gradients, moments) {
   values = zero == 3 ? matrices / s : matrices
-  gradients = zero >= 2 ? matrices / s : matrices
+  gradients = zero >= 2 || zero == 1 && fixed ? matrices / s : matrices
   moments = zero >= 1 ? matrices / s : matrices
-  return 4 * values + 4 * gradients + 8 * moments + 16 * vectors
+  return 4 * values + 4 * gradients + 8 * moments + 16 * vectors + fixed * tree_bytes()
+}
+
+# Sums of a fixed order: whole f32 gradients, one for each node of the tree over the sequences that a rank holds while a
+# micro-batch begins.
+function tree_bytes(    rank, m, most) {
+  for (rank = 0; rank < p; ++rank)
+    for (m = 1; m < M; ++m) most = max(most, nodes(rank * M * micro, (rank * M + m) * micro))
+  return 4 * most * (matrices + vectors)
+}
+
+# The largest nodes, runs of a power of two that begin at a multiple of it, of which the sequences first to last consist.
+function nodes(first, last,    count, size) {
+  for (count = 0; first < last; ++count) {
+    for (size = 1; first % (2 * size) == 0 && first + 2 * size <= last;) size *= 2
+    first += size
+  }
+  return count
 }
 
 # Stages 2 and 3: the gradients of a block, and as many on their way; stage 3: the weights of two blocks, one of them on
-# its way.
-function transit_bytes() { return zero < 2 ? 0 : 4 * block_matrices * (zero == 3 ? 4 : 2) }
+# its way. In fixed order: a micro-batch's tree of the largest matrix.
+function transit_bytes(    tree) {
+  tree = fixed ? max(table, 4 * C * C / t) * (1 + log2(micro)) : 0
+  return 4 * (2 * block_matrices * ((zero >= 2 && !fixed) + (zero == 3)) + tree)
+}
 
 # A queue holds 1 MiB of scratch: one for each axis of several ranks, one for each stream of gradients, weights, tensor
 # sums, and both directions of each pipeline peer.
 function queue_bytes(    queues) {
   queues = (ranks > 1) + (t > 1) * 2 + (P > 1) * (1 + 2 * min(P - 1, 2))
-  if (p > 1) queues += 2 + (s > 1) * 2 + (p > s)
+  if (p > 1) queues += 2 - fixed + (s > 1) * 2 + (p > s)
   return 1048576 * queues
 }
 
@@ -49,6 +69,7 @@ BEGIN {
   lay_out()
   rows = micro * T
   recompute = get("recompute", "none")
+  fixed = get("training.reproducible", "false") == "true"
   activations = 4 * rows * blocks * in_flight(get("schedule", "1f1b")) * kept(recompute)
   # What a backward adds: the logits' block, or with recomputation the values of the block at hand.
   head = 4 * min(rows * V / t, 2097152)

@@ -37,3 +37,9 @@ weigh 4 "tensor=4 sequence=true"
 weigh 4 "tensor=4 sequence=true recompute=selective"
 for schedule in gpipe 1f1b interleaved zb-h1 zb-v; do weigh 4 "pipeline=4 schedule=$schedule"; done
 weigh 4 "pipeline=4 schedule=1f1b recompute=full"
+echo
+begin_memory layers=6 width=256 heads=8 vocabulary=512 length=32 batch=32 micro=1
+for zero in 0 2; do
+  weigh 4 "zero=$zero"
+  weigh 4 "zero=$zero training.reproducible=true"
+done
