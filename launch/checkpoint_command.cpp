@@ -61,7 +61,9 @@ void verify(const std::string& path, int& exit_code) {
 
 void add_diff(CLI::App& command, int& exit_code) {
   CLI::App* diff = command.add_subcommand(
-      "diff", "Compare two checkpoints array by array, however each is cut; exit 3: they differ");
+      "diff",
+      "Compare two checkpoints bit by bit, however each is cut: arrays, step and all of the state "
+      "that bears on them; exit 3: they differ");
   for (const char* name : {"A", "B"})
     diff->add_option(name, "A step's folder, or a directory: its newest")->required();
   diff->add_flag("--arrays-only")->description("Step and state may differ");

@@ -3,17 +3,17 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <cmath>
+#include <functional>
+#include <set>
 #include <string>
 
+#include "launch/checkpoint_state.h"
+#include "launch/counted.h"
 #include "parallel/checkpoint/compare.h"
 
 namespace tokenwerk {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr const char* nothing = "nothing";
 
 void print_line(const std::string& what, const std::string& text) {
   fmt::print("  {:<8} {}\n", what, text);
@@ -29,23 +29,24 @@ std::string excerpt(const std::string& text, const std::string& other) {
   return (first > 0 ? "..." : "") + part + (first + width < text.size() ? "..." : "");
 }
 
-/// Prints each leaf of two JSON trees that is not the same in both; returns how many.
+/// Prints each value of two states that is not the same in both; returns how many.
 int print_state(const std::string& a, const std::string& b) {
-  const Json left = Json::parse(a).flatten(), right = Json::parse(b).flatten();
-  const auto text = [](const Json& leaves, const std::string& key) {
-    return leaves.contains(key) ? leaves.at(key).dump() : nothing;
+  const auto left = comparable_state(a), right = comparable_state(b);
+  std::set<std::string> names;
+  for (const auto* values : {&left, &right})
+    for (const auto& [name, text] : *values) names.insert(name);
+  const auto text = [](const std::map<std::string, std::string>& values, const std::string& name) {
+    const auto place = values.find(name);
+    return place == values.end() ? "nothing" : place->second;
   };
   int count = 0;
-  const auto compare = [&](const std::string& key) {
-    const std::string mine = text(left, key), yours = text(right, key);
-    if (mine == yours) return;
+  for (const std::string& name : names) {
+    const std::string mine = text(left, name), yours = text(right, name);
+    if (mine == yours) continue;
     ++count;
-    print_line("state", fmt::format("{}: {} and {}", key.substr(key.empty() ? 0 : 1),
-                                    excerpt(mine, yours), excerpt(yours, mine)));
-  };
-  for (const auto& [key, value] : left.items()) compare(key);
-  for (const auto& [key, value] : right.items())
-    if (!left.contains(key)) compare(key);
+    print_line("state",
+               fmt::format("{}: {} and {}", name, excerpt(mine, yours), excerpt(yours, mine)));
+  }
   return count;
 }
 
@@ -63,18 +64,32 @@ void print_array(const ArrayComparison& array) {
                                      values.largest_absolute, values.largest_relative));
 }
 
+/// What to show first: arrays that cannot be compared, then those that are farthest apart.
+double distance(const ArrayComparison& array) {
+  return array.comparable() ? array.values.largest_absolute : INFINITY;
+}
+
 /// Prints arrays that differ and the sum of it all; returns how many differ.
-std::ptrdiff_t print_arrays(const std::vector<ArrayComparison>& arrays) {
-  const auto different = std::ranges::count(arrays, false, &ArrayComparison::equal);
-  if (different > 0) fmt::print("different: {} of {} arrays\n", different, arrays.size());
+std::size_t print_arrays(const std::vector<ArrayComparison>& arrays) {
+  constexpr std::size_t most = 20;
+  std::vector<ArrayComparison> different;
   Index elements = 0;
   for (const ArrayComparison& array : arrays) {
-    if (!array.equal()) print_array(array);
+    if (!array.equal()) different.push_back(array);
     if (array.a) elements += array.a->shape.count();
   }
-  if (different == 0)
-    fmt::print("equal: {} arrays, {} elements, bit for bit\n", arrays.size(), elements);
-  return different;
+  if (different.empty()) {
+    fmt::print("equal: {}, {}, bit for bit\n", count_of(std::ssize(arrays), "array"),
+               count_of(elements, "element"));
+    return 0;
+  }
+  std::ranges::stable_sort(different, std::greater(), distance);
+  fmt::print("different: {} of {}\n", different.size(), count_of(std::ssize(arrays), "array"));
+  for (std::size_t i = 0; i < std::min(most, different.size()); ++i) print_array(different[i]);
+  if (different.size() > most) print_line("", fmt::format("and {} more", different.size() - most));
+  if (std::ranges::any_of(different, &ArrayComparison::comparable))
+    print_line("", "relative: of the larger of two elements, |a - b| / max(|a|, |b|), at most");
+  return different.size();
 }
 
 }  // namespace

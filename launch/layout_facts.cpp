@@ -50,10 +50,6 @@ std::optional<Index> LayoutFacts::stages() const {
   return here ? std::optional(pipeline * *here) : std::nullopt;
 }
 
-std::string count_of(Index count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 std::string too_many_stages(Index stages, Index layers) {
   return fmt::format("{} are more than model.layers = {}: each needs a block",
                      count_of(stages, "stage"), layers);

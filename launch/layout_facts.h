@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "launch/counted.h"
 #include "launch/faults.h"
 #include "launch/recipe.h"
 #include "models/config.h"
@@ -65,8 +66,6 @@ void check_degrees(LayoutFacts& facts);
 /// Schedule, stages of a rank and blocks of a stage.
 void check_pipeline_schedule(LayoutFacts& facts);
 
-/// "1 rank", "4 ranks".
-[[nodiscard]] std::string count_of(Index count, std::string_view what);
 /// That so many stages are more than the layers.
 [[nodiscard]] std::string too_many_stages(Index stages, Index layers);
 

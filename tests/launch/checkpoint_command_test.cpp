@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/comm/self_communicator.h"
@@ -190,7 +191,7 @@ TEST(CheckpointDiff, StepAndStateCountUnlessOnlyArraysAreAskedFor) {
   EXPECT_EQ(all.code, 3);
   EXPECT_THAT(
       all.out,
-      AllOf(HasSubstr("equal: 1 arrays, 12 elements"), HasSubstr("  step     1 and 2\n"),
+      AllOf(HasSubstr("equal: 1 array, 12 elements"), HasSubstr("  step     1 and 2\n"),
             HasSubstr("  state    seed: 7 and nothing\n"),
             HasSubstr("  state    data/position: 4 and 5\n"),
             HasSubstr("state    recipe: ...xxxxxxxxxxxxxxxxxxxxxxxx1\" and ...xxxxxxxxxxxx"),
@@ -198,6 +199,46 @@ TEST(CheckpointDiff, StepAndStateCountUnlessOnlyArraysAreAskedFor) {
   const Outcome arrays = diff(folder, "--arrays-only");
   EXPECT_EQ(arrays.code, 0);
   EXPECT_THAT(arrays.out, Not(HasSubstr("state")));
+}
+
+TEST(CheckpointDiff, TheRecipeIsComparedKeyByKeyWithoutWhatCannotMatter) {
+  const test::TemporaryFolder folder;
+  const auto state = [](const std::string& training, const std::string& others) {
+    const std::string recipe = "[training]\nseed = 7\n" + training + "\n" + others;
+    return nlohmann::json{{"data", {{"prefix", others}, {"index", "5"}}}, {"recipe", recipe}}
+        .dump();
+  };
+  save(folder / "a", {{"model/w", counted(12)}},
+       state("clip = 1.0\nmicro_batch = 1",
+             "[parallel]\ntensor = 2\n[log]\ndirectory = 'a'\n[checkpoint]\nevery = 3"));
+  save(folder / "b", {{"model/w", counted(12)}},
+       state("clip = 1.0\nmicro_batch = 4\nstop_after = 3", "[log]\ndirectory = 'b'"));
+  save(folder / "c", {{"model/w", counted(12)}},
+       state("clip = 0.5\nsteps = 9", "[model]\nfamily = 'gpt'"));
+  EXPECT_EQ(diff(folder).code, 0) << diff(folder).out;
+  EXPECT_THAT(diff(folder).out, Not(HasSubstr("state")));
+  const Outcome others = run("diff", (folder / "a") + " " + (folder / "c"));
+  EXPECT_EQ(others.code, 3);
+  EXPECT_THAT(others.out, HasSubstr("  state    recipe/model.family: nothing and \"gpt\"\n"
+                                    "  state    recipe/training.clip: 1.0 and 0.5\n"
+                                    "  state    recipe/training.steps: nothing and 9\n"));
+}
+
+TEST(CheckpointDiff, OfManyArraysShowsThoseThatAreFarthestApart) {
+  const test::TemporaryFolder folder;
+  std::vector<Matrix> left, right;
+  for (int i = 0; i < 25; ++i) {
+    left.push_back({"model/w" + std::to_string(i), counted(12)});
+    right.push_back(left.back());
+    right.back().numbers[7] += 0.25f * static_cast<float>(i);
+  }
+  save(folder / "a", left);
+  save(folder / "b", right);
+  const std::string out = diff(folder).out;
+  EXPECT_THAT(out, AllOf(HasSubstr("different: 24 of 25 arrays\n  values   model/w24: 1 of 12 "),
+                         HasSubstr("by 1.25 at most, relative 0.152\n           and 4 more\n"),
+                         HasSubstr("relative: of the larger of two elements"),
+                         Not(HasSubstr("model/w4:"))));
 }
 
 TEST(CheckpointDiff, ADamagedShardIsNamed) {

@@ -1,0 +1,18 @@
+#pragma once
+/// Numbers of things, in words.
+
+#include <fmt/core.h>
+
+#include <string>
+#include <string_view>
+
+#include "core/dtype.h"
+
+namespace tokenwerk {
+
+/// "1 rank", "4 ranks".
+[[nodiscard]] inline std::string count_of(Index count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+}  // namespace tokenwerk
