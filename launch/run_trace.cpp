@@ -44,6 +44,10 @@ RunTrace::~RunTrace() {
   if (recorder_) environment_->trace_into(nullptr);
 }
 
+void RunTrace::check() const {
+  if (recorder_) check_trace_file(file_);
+}
+
 void RunTrace::begin_step() {
   ++steps_;
   if (!recorder_) return;
@@ -65,7 +69,8 @@ void RunTrace::end_step(Index step, const Traffic& sent) {
 void RunTrace::write(Communicator& world) {
   recorder_->stop();
   written_ = true;
-  write_trace(world, file_, *recorder_, environment_->host());
+  if (const std::error_code fault = write_trace(world, file_, *recorder_, environment_->host()))
+    return log_warning("no timeline: {} cannot be written: {}", file_.string(), fault.message());
   log_info("timeline of {} steps in {}: open it in ui.perfetto.dev",
            std::min(steps_, last_step) - first_step + 1, file_.string());
   if (recorder_->dropped() > 0)

@@ -23,13 +23,17 @@ class RunTrace {
   /// Null where nothing is to be recorded.
   [[nodiscard]] TraceRecorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
 
+  /// Throws ConfigError where it is known from the start that the file cannot be written.
+  void check() const;
+
   void begin_step();
   /// `sent`: by this rank in this step.
   void end_step(Index step, const Traffic& sent);
 
   /// Whether the last step of the window has ended and nothing is written yet.
   [[nodiscard]] bool complete() const { return recorder_ && !written_ && steps_ >= last_step; }
-  /// Writes what is recorded. All ranks call together. Throws SharedError where that fails.
+  /// Writes what is recorded, or warns that it cannot: no run ends for its timeline. All ranks call
+  /// together.
   void write(Communicator& world);
   /// Writes what there is of a run that ended before its window. Nothing otherwise.
   void finish(Communicator& world);

@@ -1,15 +1,18 @@
 #include "launch/trace_file.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
-#include "launch/agreement.h"
+#include "launch/counted.h"
 #include "parallel/comm/clock.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
+namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -53,13 +56,51 @@ Clock::time_point earliest(Communicator& world, const TraceRecorder& trace,
   return Clock::time_point(std::chrono::nanoseconds(first) - offset);
 }
 
+fs::path aside(fs::path file) { return file += ".tmp"; }
+
+/// A file written aside. The first error is kept, so that those who hand it their lines go on.
+class GrowingFile {
+ public:
+  explicit GrowingFile(const fs::path& file) : file_(file) {
+    errno = 0;
+    stream_.open(aside(file), std::ios::binary | std::ios::trunc);
+    note();
+  }
+  void write(const std::string& text) {
+    errno = 0;
+    stream_ << text;
+    note();
+  }
+  /// Gives the file its name, or removes what there is of it and says why.
+  [[nodiscard]] std::error_code publish() {
+    errno = 0;
+    stream_.close();
+    note();
+    if (!error_) fs::rename(aside(file_), file_, error_);
+    std::error_code ignored;
+    if (error_) fs::remove(aside(file_), ignored);
+    return error_;
+  }
+
+ private:
+  void note() {
+    if (!stream_ && !error_) error_ = {errno != 0 ? errno : EIO, std::generic_category()};
+  }
+
+  fs::path file_;
+  std::ofstream stream_;
+  std::error_code error_;
+};
+
 }  // namespace
 
 std::string trace_lines(const TraceRecorder& trace, int rank, const std::string& host,
                         Clock::time_point origin) {
   std::string lines;
   const std::string lost =
-      trace.dropped() == 0 ? "" : fmt::format(", {} events lost", trace.dropped());
+      trace.dropped() == 0
+          ? ""
+          : fmt::format(", {} lost", count_of(static_cast<Index>(trace.dropped()), "event"));
   add_name(lines, "process", rank, 0, fmt::format("rank {} host {}{}", rank, host, lost));
   for (std::size_t track = 0; track < trace.tracks().size(); ++track)
     add_name(lines, "thread", rank, track, trace.tracks()[track]);
@@ -79,29 +120,29 @@ std::string trace_lines(const TraceRecorder& trace, int rank, const std::string&
   return lines;
 }
 
-void write_trace(Communicator& world, const std::filesystem::path& file, const TraceRecorder& trace,
-                 const std::string& host) {
-  std::filesystem::path aside = file;
-  aside += ".tmp";
-  std::ofstream stream;
+std::error_code write_trace(Communicator& world, const fs::path& file, const TraceRecorder& trace,
+                            const std::string& host) {
+  std::optional<GrowingFile> growing;
   if (world.rank() == 0) {
-    stream.open(aside, std::ios::binary | std::ios::trunc);
-    stream << "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
+    growing.emplace(file);
+    growing->write("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
   }
   const Clock::time_point origin = earliest(world, trace, clock_offset(world));
-  collect_strings(
-      world, trace_lines(trace, world.rank(), host, origin), 0,
-      [&](int rank, const std::string& lines) { stream << (rank == 0 ? "" : ",\n") << lines; });
-  agree(world, [&] {
-    if (world.rank() != 0) return;
-    stream << "\n]}\n";
-    stream.close();
-    std::error_code ignored;
-    if (!stream.good()) std::filesystem::remove(aside, ignored);
-    std::error_code fault;
-    if (stream.good()) std::filesystem::rename(aside, file, fault);
-    TW_CHECK_AS(DeviceError, stream.good() && !fault, file.string(), ": cannot be written");
-  });
+  collect_strings(world, trace_lines(trace, world.rank(), host, origin), 0,
+                  [&](int rank, const std::string& lines) {
+                    growing->write(rank == 0 ? "" : ",\n");
+                    growing->write(lines);
+                  });
+  if (!growing) return {};
+  growing->write("\n]}\n");
+  return growing->publish();
+}
+
+void check_trace_file(const fs::path& file) {
+  std::error_code ignored;
+  for (const fs::path& path : {file, aside(file)})
+    TW_CHECK_AS(ConfigError, !fs::is_directory(path, ignored), "log.trace: ", path.string(),
+                " cannot be written: it is a folder; remove it or name another log.directory");
 }
 
 }  // namespace tokenwerk

@@ -4,6 +4,7 @@
 /// microseconds.
 
 #include <filesystem>
+#include <system_error>
 
 #include "core/trace.h"
 #include "parallel/comm/communicator.h"
@@ -16,9 +17,12 @@ namespace tokenwerk {
                                       std::chrono::steady_clock::time_point origin);
 
 /// The first rank writes what all have recorded: aside, then renamed, so that whoever finds the
-/// file finds it whole. All ranks call together; memory is that of one rank's events. Throws
-/// SharedError where the file cannot be written.
-void write_trace(Communicator& world, const std::filesystem::path& file, const TraceRecorder& trace,
-                 const std::string& host);
+/// file finds it whole. All ranks call together; memory is that of one rank's events. Returns, on
+/// the first rank, why the file could not be written, and leaves nothing then.
+[[nodiscard]] std::error_code write_trace(Communicator& world, const std::filesystem::path& file,
+                                          const TraceRecorder& trace, const std::string& host);
+
+/// Throws ConfigError where a folder stands in the way of the file.
+void check_trace_file(const std::filesystem::path& file);
 
 }  // namespace tokenwerk

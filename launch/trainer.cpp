@@ -126,6 +126,7 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
 void TrainingRun::start() {
   const bool first = environment_.rank() == 0;
   agree(world_, [&] {
+    if (first) trace_.check();
     if (first) directories_.emplace(recipe_);
   });
   const std::filesystem::path folder = recipe_.log.directory;

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "launch/exit_code.h"
 #include "parallel/comm/self_communicator.h"
 #include "tests/support/temporary_folder.h"
 
@@ -50,16 +49,30 @@ TEST(TraceFile, TimesBeginWithTheFirstEvent) {
   SelfCommunicator alone(Axis::world, *device);
   TraceRecorder trace(10);
   record(trace, std::chrono::steady_clock::now());
-  write_trace(alone, folder.path() / "trace.json", trace, "here");
+  EXPECT_FALSE(write_trace(alone, folder.path() / "trace.json", trace, "here"));
   const Json json = Json::parse(test::read_file(folder.path() / "trace.json"));
   EXPECT_EQ(json["traceEvents"].back()["ts"], 0.0);
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "trace.json.tmp"));
 }
 
+TEST(TraceFile, LeavesNothingAndSaysWhyWhereItCannotBeWritten) {
+  const test::TemporaryFolder folder;
+  const auto device = make_device(DeviceKind::cpu);
+  SelfCommunicator alone(Axis::world, *device);
+  TraceRecorder trace(10);
+  record(trace, std::chrono::steady_clock::now());
+  const auto file = folder.path() / "trace.json";
+  std::filesystem::create_directories(file / "inside");
+  EXPECT_EQ(write_trace(alone, file, trace, "here"), std::errc::is_a_directory);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "trace.json.tmp"));
+  EXPECT_EQ(write_trace(alone, folder.path() / "no/trace.json", trace, "here"),
+            std::errc::no_such_file_or_directory);
+}
+
 TEST(TraceFile, SaysHowManyEventsWereLost) {
   TraceRecorder trace(0);
   record(trace, {});
-  EXPECT_NE(trace_lines(trace, 0, "here", {}).find("1 events lost"), std::string::npos);
+  EXPECT_NE(trace_lines(trace, 0, "here", {}).find("1 event lost"), std::string::npos);
 }
 
 }  // namespace

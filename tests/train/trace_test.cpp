@@ -144,19 +144,32 @@ TEST(Trace, AShortRunGivesWhatItHas) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "one/trace.json"));
 }
 
-TEST(Trace, AFileThatCannotBeWrittenEndsTheRunWith4) {
+TEST(Trace, AFolderInItsPlaceIsRefusedBeforeTraining) {
   const TrainingFolder folder(gpt_model);
-  std::filesystem::create_directories(folder.path() / "full");
-  std::filesystem::create_symlink("/dev/full", folder.path() / "full/trace.json.tmp");
-  std::filesystem::create_directories(folder.path() / "folder/trace.json/inside");
-  for (const std::string run : {"full", "folder"}) {
-    const CommandResult result = folder.train(2, run, {"--log.trace", "true"}, 4);
-    const std::string said = run + "/trace.json: cannot be written";
+  for (const std::string name : {"trace.json", "trace.json.tmp"}) {
+    std::filesystem::create_directories(folder.path() / name / name / "inside");
+    const CommandResult result = folder.train(2, name, {"--log.trace", "true"}, 2);
+    const std::string said =
+        "log.trace: " + name + "/" + name + " cannot be written: it is a folder";
     const std::size_t place = result.output.find(said);
     ASSERT_NE(place, std::string::npos) << result.output;
     EXPECT_EQ(result.output.find(said, place + 1), std::string::npos) << result.output;
-    EXPECT_FALSE(std::filesystem::is_regular_file(folder.path() / run / "trace.json"));
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / name / "log.txt"));
   }
+}
+
+TEST(Trace, ADiskThatFillsUpEndsNoRun) {
+  const TrainingFolder folder(gpt_model);
+  std::filesystem::create_directories(folder.path() / "run");
+  std::filesystem::create_symlink("/dev/full", folder.path() / "run/trace.json.tmp");
+  const CommandResult result = folder.train(2, "run", {"--log.trace", "true"});
+  const std::string said = "no timeline: run/trace.json cannot be written: No space left on device";
+  EXPECT_NE(result.output.find(said), std::string::npos) << result.output;
+  EXPECT_EQ(result.output.find(said), result.output.rfind(said)) << result.output;
+  EXPECT_EQ(folder.losses("run").size(), 20u);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / folder.checkpoint("run", 20)));
+  for (const char* left : {"run/trace.json", "run/trace.json.tmp"})
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(folder.path() / left)));
 }
 
 }  // namespace
