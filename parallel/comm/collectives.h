@@ -5,9 +5,8 @@
 ///   ring       2 (p-1)/p n bytes sent, 2 (p-1) rounds: the least bytes possible; every rank
 ///              talks only to its neighbours. Patarasuk and Yuan, "Bandwidth optimal
 ///              all-reduce algorithms for clusters of workstations", JPDC 2009.
-///   halving    the same bytes in 2 log2 p rounds, for powers of two: Rabenseifner, "Optimization
-///   of
-///              collective reduction operations", ICCS 2004.
+///   halving    the same bytes in 2 log2 p rounds, for powers of two. Rabenseifner,
+///              "Optimization of collective reduction operations", ICCS 2004.
 ///   doubling   n log2 p bytes in log2 p rounds, for small n.
 ///
 /// Every plan sums in an order fixed by rank and size alone, and every rank ends with the same
