@@ -62,7 +62,11 @@ class StageRunner final : public StageWork {
     std::vector<Saved> saved;
     Tensor lse;
   };
-  using Key = std::pair<Index, Index>;
+  struct Key {
+    Index stage = 0;
+    Index microbatch = 0;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
 
   [[nodiscard]] Run run_of(Index microbatch, Mode mode) const;
   [[nodiscard]] Flight start(const Stage& stage, Index microbatch, ConstTensorView x);
