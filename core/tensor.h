@@ -77,6 +77,17 @@ struct TensorView {
   [[nodiscard]] TensorView slice(const Box& box) const;
 };
 
+/// Elements of a dense array, counted through all its rows, as a 1-D one.
+template <typename View>
+[[nodiscard]] View elements_of(const View& view, Rows range) {
+  View elements = view;
+  elements.data =
+      view.template as<std::byte>() + static_cast<std::size_t>(range.first) * size_of(view.dtype);
+  elements.shape = Shape{range.count()};
+  elements.row_stride = range.count();
+  return elements;
+}
+
 /// Owner of a dense array in a device's memory: moves, never copies. Elements start undefined.
 class Tensor {
  public:

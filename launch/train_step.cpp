@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "core/nn/loss_head.h"
 #include "core/ops/elementwise.h"
 
 namespace tokenwerk {

@@ -20,7 +20,7 @@ class AccumulatingSink final : public GradientSink {
   void begin() { written_.assign(written_.size(), Write::overwrite); }
 
   void add(const Run&, const ParameterGroup& group, Index rows, const Product& product) override {
-    Write& write = written_[static_cast<std::size_t>(group.index)];
+    Write& write = written_[at(group)];
     product(ParameterStore::window(gradients_, group), {0, rows}, write);
     write = Write::accumulate;
   }

@@ -76,15 +76,4 @@ class PlainLossHead final : public LossHead {
   LogitBlocks blocks_;
 };
 
-/// A range of a dense 1-D array.
-template <typename View>
-[[nodiscard]] View elements_of(const View& view, Rows range) {
-  View out = view;
-  out.shape = Shape{range.count()};
-  out.row_stride = range.count();
-  out.data =
-      view.template as<std::byte>() + static_cast<std::size_t>(range.first) * size_of(view.dtype);
-  return out;
-}
-
 }  // namespace tokenwerk

@@ -74,4 +74,9 @@ struct ParameterGroup {
   [[nodiscard]] bool decays() const { return matrix(); }
 };
 
+/// A group's place in vectors that have one element for each.
+[[nodiscard]] inline std::size_t at(const ParameterGroup& group) {
+  return static_cast<std::size_t>(group.index);
+}
+
 }  // namespace tokenwerk

@@ -21,10 +21,10 @@ Shape rows_shape(const ParameterGroup& group, Index rows) {
 
 /// A dense array of this shape inside a flat one.
 TensorView inside(TensorView flat, Index offset, Shape shape) {
-  flat.data = flat.as<std::byte>() + static_cast<std::size_t>(offset) * size_of(flat.dtype);
-  flat.shape = shape;
-  flat.row_stride = shape.columns();
-  return flat;
+  TensorView array = elements_of(flat, {offset, offset + shape.count()});
+  array.shape = shape;
+  array.row_stride = shape.columns();
+  return array;
 }
 
 /// Fills a box of a parameter with what it starts from.

@@ -20,9 +20,6 @@ class Completion {
   [[nodiscard]] bool add(const ParameterGroup& group) { return --left_[at(group)] == 0; }
 
  private:
-  static std::size_t at(const ParameterGroup& group) {
-    return static_cast<std::size_t>(group.index);
-  }
   const Units* units_;
   std::vector<Index> left_;
 };

@@ -116,11 +116,7 @@ void GradientReducer::queue_bucket(Stream& stream, const GradientBucket& bucket)
   for (Index piece = 0; piece < pieces; ++piece) {
     const Index first = bucket.range.first + count * piece / pieces;
     const Index last = bucket.range.first + count * (piece + 1) / pieces;
-    TensorView part = gradient_;
-    part.data = gradient_.as<std::byte>() + static_cast<std::size_t>(first) * element;
-    part.shape = Shape{last - first};
-    part.row_stride = last - first;
-    comm_->all_reduce(*stream_, part);
+    comm_->all_reduce(*stream_, elements_of(gradient_, {first, last}));
   }
 }
 

@@ -11,14 +11,6 @@ namespace {
 
 constexpr Index token_chunks = Matmul::most_chunks;
 
-/// Elements first .. first + count of a dense array, as one row.
-TensorView flat(TensorView view, Index first, Index count) {
-  view.data = view.as<std::byte>() + static_cast<std::size_t>(first) * size_of(view.dtype);
-  view.shape = Shape{count};
-  view.row_stride = count;
-  return view;
-}
-
 /// Joins two sums of one shape: the left one becomes both.
 auto joining(Stream& stream) {
   return
@@ -76,7 +68,9 @@ void OrderedGradients::add_token_chunks(const Run& run, const ParameterGroup& gr
   const bool sliced = group.sum_over_tensor;
   const Index rank = sliced ? axes_.tensor->rank() : 0, ranks = sliced ? axes_.tensor->size() : 1;
   const Tensor parts(store_->device(), shards_.dtype(), Shape{chunks, count});
-  const auto chunk = [&](Index i) { return flat(parts, i * count, count); };
+  const auto chunk = [&](Index i) {
+    return elements_of(parts.view(), {i * count, (i + 1) * count});
+  };
   const auto row_of = [&](Index i) {
     return i / token_chunks * length + i % token_chunks * length / token_chunks;
   };
@@ -127,8 +121,7 @@ Index OrderedGradients::longest_slice(const ParameterGroup& group) const {
   return (shard + ranks - 1) / ranks;
 }
 
-OrderedGradients::Elements OrderedGradients::slice_of(const ParameterGroup& group,
-                                                      Index data_rank) const {
+Rows OrderedGradients::slice_of(const ParameterGroup& group, Index data_rank) const {
   const Index most = longest_slice(group), shards = group.matrix() ? axes_.shard->size() : 1;
   const Index shard = padded_count(group) / shards;
   const Index first = data_rank % shards * shard, place = data_rank / shards;
@@ -138,20 +131,20 @@ OrderedGradients::Elements OrderedGradients::slice_of(const ParameterGroup& grou
 OrderedGradients::Slice OrderedGradients::root_slice(Stream& stream, const ParameterGroup& group,
                                                      Sums& mine) {
   Communicator& data = *axes_.data;
-  const Elements here = slice_of(group, data.rank());
+  const Rows here = slice_of(group, data.rank());
   TreeSums<Slice> all(tree_);
   std::vector<TensorView> nodes;
   for (auto& [node, sum] : mine.nodes()) nodes.push_back(sum);
   for (int distance = 1; distance < data.size(); ++distance) {
     const int to = (data.rank() + distance) % data.size();
     const int from = (data.rank() + data.size() - distance) % data.size();
-    const Elements theirs = slice_of(group, to);
+    const Rows theirs = slice_of(group, to);
     const auto& incoming = nodes_of_rank_[static_cast<std::size_t>(from)];
     for (std::size_t i = 0; i < std::max(nodes.size(), incoming.size()); ++i) {
       Exchange exchange;
       Tensor received;
       if (i < nodes.size()) {
-        exchange.send = flat(nodes[i], theirs.first, theirs.count());
+        exchange.send = elements_of(nodes[i], theirs);
         exchange.to = to;
       }
       if (i < incoming.size()) {
@@ -167,7 +160,7 @@ OrderedGradients::Slice OrderedGradients::root_slice(Stream& stream, const Param
   }
   // What is ours comes last: its slice is summed in place, after the others were sent.
   for (auto& [node, sum] : mine.nodes()) {
-    const TensorView view = flat(sum, here.first, here.count());
+    const TensorView view = elements_of(sum.view(), here);
     all.add(node, {view, std::move(sum)}, joining(stream));
   }
   return std::move(all.nodes().at(tree_.root()));
@@ -176,7 +169,7 @@ OrderedGradients::Slice OrderedGradients::root_slice(Stream& stream, const Param
 void OrderedGradients::reduce(Stream& stream, const ParameterGroup& group) {
   std::vector<Slice> uses;
   for (auto use = sums_.lower_bound({group.index, 0});
-       use != sums_.end() && use->first.first == group.index; use = sums_.erase(use))
+       use != sums_.end() && use->first.group == group.index; use = sums_.erase(use))
     uses.push_back(root_slice(stream, group, use->second));
   for (std::size_t i = 1; i < uses.size(); ++i)
     add(stream, uses[0].view, uses[0].view, uses[i].view);
@@ -188,12 +181,13 @@ void OrderedGradients::gather(Stream& stream, const ParameterGroup& group, Tenso
   const Index most = longest_slice(group);
   const TensorView shard_here = shard(group);
   const Tensor whole(store_->device(), shards_.dtype(), Shape{most * ranks.size()});
-  const TensorView mine = flat(whole, most * ranks.rank(), most);
-  convert(stream, flat(mine, 0, slice.count()), slice);
-  fill(stream, flat(mine, slice.count(), most - slice.count()), 0.0);
+  const TensorView mine =
+      elements_of(whole.view(), {most * ranks.rank(), most * (ranks.rank() + 1)});
+  convert(stream, elements_of(mine, {0, slice.count()}), slice);
+  fill(stream, elements_of(mine, {slice.count(), most}), 0.0);
   ranks.all_gather(stream, whole, mine);
-  const Index count = shard_here.count();
-  convert(stream, flat(shard_here, 0, count), flat(whole, 0, count));
+  const Rows all{0, shard_here.count()};
+  convert(stream, elements_of(shard_here, all), elements_of(whole.view(), all));
 }
 
 TensorView OrderedGradients::shard(const ParameterGroup& group) const {

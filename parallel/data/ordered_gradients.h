@@ -14,8 +14,9 @@ namespace tokenwerk {
 /// and biases behind row-parallel products make each sequence's gradient of eight chunks of its
 /// tokens, gathered over the tensor axis where tokens are sliced.
 ///
-/// Sends a rank, per group of n bytes: (p-1)/p n for each node, and with zero 0 (p-1)/p n for the
-/// gather, p data ranks.
+/// Sends a rank, of p data ranks, per group of n bytes: (p-1)/p n for each node; then, where r
+/// ranks keep the same shard of n/s, (r-1)/r n/s to gather its sum. Without ZeRO and for vectors,
+/// which are no shards, r is p; for matrices with a zero_group it is the groups' number.
 class OrderedGradients final : public GradientSync {
  public:
   OrderedGradients(Stream& stream, const DataAxes& axes, const ParameterStore& store,
@@ -43,13 +44,12 @@ class OrderedGradients final : public GradientSync {
     TensorView view;
     Tensor owner;
   };
-  /// Elements of a group's padded array.
-  struct Elements {
-    Index first = 0;
-    Index last = 0;
-    [[nodiscard]] Index count() const { return last - first; }
+  /// What one unit of the model does with a group: a tied table has two uses.
+  struct Use {
+    Index group = 0;
+    Index unit = 0;
+    friend auto operator<=>(const Use&, const Use&) = default;
   };
-  using Use = std::pair<Index, Index>;  ///< group, unit
   using Sums = TreeSums<Tensor>;
 
   void add_sequences(const Run& run, const ParameterGroup& group, const GradientSink::Product&);
@@ -62,8 +62,9 @@ class OrderedGradients final : public GradientSync {
   [[nodiscard]] Slice root_slice(Stream& stream, const ParameterGroup& group, Sums& mine);
   /// Brings a shard together from what the ranks that share it have summed.
   void gather(Stream& stream, const ParameterGroup& group, TensorView slice);
-  /// What a data rank sums; `most`: elements of the longest such slice.
-  [[nodiscard]] Elements slice_of(const ParameterGroup& group, Index data_rank) const;
+  /// Elements of a group's padded array that a data rank sums; the last ranks of those that share a
+  /// shard may have fewer than the first, which has the longest slice.
+  [[nodiscard]] Rows slice_of(const ParameterGroup& group, Index data_rank) const;
   [[nodiscard]] Index longest_slice(const ParameterGroup& group) const;
   [[nodiscard]] Index padded_count(const ParameterGroup& group) const;
 

@@ -6,11 +6,6 @@
 #include "core/ops/elementwise.h"
 
 namespace tokenwerk {
-namespace {
-
-std::size_t at(const ParameterGroup& group) { return static_cast<std::size_t>(group.index); }
-
-}  // namespace
 
 ShardedGradients::ShardedGradients(Stream& stream, const DataAxes& axes,
                                    const ParameterStore& store, const Units& units)
@@ -52,7 +47,7 @@ void ShardedGradients::added(Stream& stream, Index unit) {
   for (const ParameterGroup* group : (*units_)[static_cast<std::size_t>(unit)]) {
     const bool last = completion_.add(*group);
     if (group->matrix()) {
-      scatter(stream, *group, last);
+      scatter(stream, *group, last ? Place::last : Place::before_others);
     } else if (last) {
       stream_->wait_for(stream.record());
       if (group->sum_over_tensor) axes_.tensor->all_reduce(*stream_, shard(*group));
@@ -62,13 +57,13 @@ void ShardedGradients::added(Stream& stream, Index unit) {
   axes_.data->progress();
 }
 
-void ShardedGradients::scatter(Stream& stream, const ParameterGroup& group, bool last) {
+void ShardedGradients::scatter(Stream& stream, const ParameterGroup& group, Place place) {
   if (transfers_.size() == in_flight) land(stream);
   Tensor whole = std::move(whole_[at(group)]);
   stream_->wait_for(stream.record());
   if (group.sum_over_tensor) axes_.tensor->all_reduce(*stream_, whole);
   axes_.shard->reduce_scatter(*stream_, ParameterStore::shard_of(whole, group), whole);
-  transfers_.push_back({&group, std::move(whole), stream_->record(), last});
+  transfers_.push_back({&group, std::move(whole), stream_->record(), place});
 }
 
 void ShardedGradients::land(Stream& stream) {
@@ -84,7 +79,7 @@ void ShardedGradients::land(Stream& stream) {
     add(stream, sum, sum, summand);
   }
   written_[at(group)] = Write::accumulate;
-  if (!transfer.last) return;
+  if (transfer.place != Place::last) return;
   stream_->wait_for(stream.record());
   axes_.replicate->all_reduce(*stream_, sum);
 }

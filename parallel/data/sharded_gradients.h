@@ -35,15 +35,17 @@ class ShardedGradients final : public GradientSync {
    private:
     ShardedGradients* owner_;
   };
+  /// Whether a step has more gradients of a group to come.
+  enum class Place { before_others, last };
   /// A gradient on its way to the shards.
   struct Transfer {
     const ParameterGroup* group;
     Tensor whole;
     Event scattered;
-    bool last;  ///< of this step
+    Place place;
   };
 
-  void scatter(Stream& stream, const ParameterGroup& group, bool last);
+  void scatter(Stream& stream, const ParameterGroup& group, Place place);
   /// Adds the oldest transfer to its shard and frees it.
   void land(Stream& stream);
 

@@ -3,11 +3,6 @@
 #include <utility>
 
 namespace tokenwerk {
-namespace {
-
-std::size_t at(const ParameterGroup& group) { return static_cast<std::size_t>(group.index); }
-
-}  // namespace
 
 ShardedValues::ShardedValues(Communicator& shard, const ParameterStore& store, const Units& units,
                              std::vector<UnitOrder> order, Gathered gathered)

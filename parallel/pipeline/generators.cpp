@@ -15,7 +15,6 @@ namespace tokenwerk {
 namespace {
 
 /// More would only be a slip of the keyboard, and fill the memory.
-constexpr int most_stages = 4096;
 constexpr std::int64_t largest_schedule = std::int64_t{1} << 22;
 
 /// A row of the table of schedules.

@@ -16,6 +16,9 @@ namespace tokenwerk {
 /// `backward_weight` (the gradients of the stage's own weights, which nobody waits for) in one.
 enum class Work : std::uint8_t { forward, backward, backward_input, backward_weight };
 
+/// More stages are a slip of the keyboard.
+inline constexpr int most_stages = 4096;
+
 /// F, B, I or W.
 [[nodiscard]] char letter_of(Work work);
 

@@ -12,7 +12,7 @@ namespace tokenwerk {
 namespace {
 
 /// More is a slip: of these numbers tables are made.
-constexpr int most_stages = 4096, most_microbatches = 1 << 22;
+constexpr int most_microbatches = 1 << 22;
 
 /// A word of the text and where it begins, counted from 1.
 struct Word {
