@@ -1,7 +1,10 @@
 #pragma once
-/// The owner of an open file.
+/// The owner of an open file, and how files are opened that must be there and end.
 
 #include <unistd.h>
+
+#include <cstddef>
+#include <string>
 
 #include "core/unique_handle.h"
 
@@ -15,5 +18,15 @@ struct FileDescriptorTraits {
   static void release(Handle file) noexcept { ::close(file); }
 };
 using FileDescriptor = UniqueHandle<FileDescriptorTraits>;
+
+/// A regular file that is open to read, or why it is not.
+struct OpenedFile {
+  FileDescriptor file;
+  std::size_t bytes = 0;
+  std::string fault;  ///< "No such file or directory"; empty: it is open
+};
+
+/// Opens what has an end and makes nobody wait: a pipe, a device or a folder is a fault.
+[[nodiscard]] OpenedFile open_to_read(const std::string& path);
 
 }  // namespace tokenwerk

@@ -10,9 +10,10 @@
 
 namespace tokenwerk {
 
-/// "1 rank", "4 ranks".
+/// "1 rank", "4 ranks", "4 batches".
 [[nodiscard]] inline std::string count_of(Index count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+  const char* ending = what.ends_with("ch") ? "es" : "s";
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : ending);
 }
 
 }  // namespace tokenwerk

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 
 #include "core/data/files.h"
 #include "core/error.h"
+#include "launch/counted.h"
 #include "parallel/pipeline/generators.h"
 #include "parallel/pipeline/schedule_text.h"
 #include "parallel/pipeline/validate.h"
@@ -52,23 +52,29 @@ Index microbatches_of(const Recipe& recipe) {
   return recipe.training.global_batch / (recipe.training.micro_batch * *recipe.parallel.data);
 }
 
-PipelineSchedule schedule_in_file(const std::string& path) {
-  return read_schedule(read_small_file(path, largest_file), path);
+ParsedSchedule schedule_in_file(const std::string& path) {
+  if (path.empty())
+    return {{}, FaultList(std::vector<std::string>{"names no file: it reads file:PATH"})};
+  try {
+    return parse_schedule(read_small_file(path, largest_file), path);
+  } catch (const DataError& error) {
+    return {{}, FaultList(std::vector<std::string>{error.what()})};
+  }
 }
 
-std::vector<std::string> faults_of(const PipelineSchedule& schedule, std::optional<Index> ranks,
-                                   std::optional<Index> microbatches) {
-  std::vector<std::string> faults;
+FaultList faults_of(const PipelineSchedule& schedule, std::optional<Index> ranks,
+                    std::optional<Index> microbatches) {
+  FaultList faults;
   if (ranks && schedule.ranks() != *ranks)
-    faults.push_back(
-        fmt::format("is for {} ranks, parallel.pipeline is {}", schedule.ranks(), *ranks));
+    faults.add(fmt::format("is for {}, parallel.pipeline is {}", count_of(schedule.ranks(), "rank"),
+                           *ranks));
   if (microbatches && schedule.microbatches != *microbatches) {
-    faults.push_back(
-        fmt::format("has {} micro-batches, a step of this recipe has {} (training.global_batch / "
+    faults.add(
+        fmt::format("has {}, a step of this recipe has {} (training.global_batch / "
                     "(training.micro_batch x parallel.data))",
-                    schedule.microbatches, *microbatches));
+                    count_of(schedule.microbatches, "micro-batch"), *microbatches));
   }
-  std::ranges::copy(validate(schedule).faults, std::back_inserter(faults));
+  for (std::string& fault : validate(schedule).faults) faults.add(std::move(fault));
   return faults;
 }
 
@@ -81,10 +87,12 @@ PipelineSchedule pipeline_schedule(const Recipe& recipe) {
                                        .microbatches = static_cast<int>(microbatches),
                                        .virtual_stages = static_cast<int>(*p.virtual_stages)});
   }
-  PipelineSchedule schedule = schedule_in_file(*path);
-  const std::vector<std::string> faults = faults_of(schedule, p.pipeline, microbatches);
-  TW_CHECK_AS(ScheduleError, faults.empty(), *path, ": ", joined(faults, "\n"));
-  return schedule;
+  ParsedSchedule parsed = schedule_in_file(*path);
+  if (parsed.faults.count() == 0)
+    parsed.faults = faults_of(parsed.schedule, p.pipeline, microbatches);
+  TW_CHECK_AS(ScheduleError, parsed.faults.count() == 0, *path, ": ",
+              joined(parsed.faults.lines(), "\n"));
+  return std::move(parsed.schedule);
 }
 
 std::vector<BlockRange> stage_ranges(const Recipe& recipe, const ModelConfig& config) {

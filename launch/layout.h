@@ -8,7 +8,7 @@
 #include "launch/recipe.h"
 #include "models/partition.h"
 #include "parallel/mesh.h"
-#include "parallel/pipeline/schedule.h"
+#include "parallel/pipeline/schedule_text.h"
 
 namespace tokenwerk {
 
@@ -24,14 +24,13 @@ namespace tokenwerk {
 /// Micro-batches of a step on each rank, of a resolved recipe without faults.
 [[nodiscard]] Index microbatches_of(const Recipe& recipe);
 
-/// A schedule as its file has it. Throws DataError or ScheduleError.
-[[nodiscard]] PipelineSchedule schedule_in_file(const std::string& path);
+/// A schedule as its file has it, or why it cannot be read.
+[[nodiscard]] ParsedSchedule schedule_in_file(const std::string& path);
 
 /// What is wrong with a schedule, and where it is not for so many pipeline ranks and micro-batches
 /// (those that are known).
-[[nodiscard]] std::vector<std::string> faults_of(const PipelineSchedule& schedule,
-                                                 std::optional<Index> ranks,
-                                                 std::optional<Index> microbatches);
+[[nodiscard]] FaultList faults_of(const PipelineSchedule& schedule, std::optional<Index> ranks,
+                                  std::optional<Index> microbatches);
 
 /// The schedule of a resolved recipe without faults. Throws ScheduleError where a file has changed
 /// since.

@@ -3,12 +3,9 @@
 #include <fmt/core.h>
 
 #include <toml++/toml.h>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 
+#include "core/data/files.h"
 #include "launch/recipe_check.h"
 #include "launch/recipe_keys.h"
 
@@ -70,6 +67,8 @@ std::optional<T> value_of(const std::string& text) {
   }
 }
 
+constexpr std::size_t largest_recipe = std::size_t{1} << 24;  // bytes
+
 class Reader {
  public:
   explicit Reader(const std::string& name) { recipe_.file = name; }
@@ -84,9 +83,9 @@ class Reader {
     }
   }
 
-  /// Stands for read_file where the system cannot give its text, for this reason.
-  void refuse_file(int error_number) {
-    faults_.add(recipe_.file, "", fmt::format("cannot be read: {}", std::strerror(error_number)));
+  /// Stands for read_file where its text cannot be had, for this reason.
+  void refuse_file(const std::string& reason) {
+    faults_.add(recipe_.file, "", "cannot be read: " + reason);
     excuse_all();
   }
 
@@ -184,13 +183,13 @@ Recipe read_recipe_text(const std::string& text, const std::string& name,
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<RecipeFlag>& flags,
                    Index ranks) {
   Reader reader(file.string());
-  std::error_code error;
-  const bool folder = std::filesystem::is_directory(file, error);
-  std::ifstream stream(file, std::ios::binary);
-  if (folder || !stream)
-    reader.refuse_file(folder ? EISDIR : errno);
+  const OpenedFile opened = open_to_read(file.string());
+  if (!opened.file)
+    reader.refuse_file(opened.fault);
+  else if (opened.bytes > largest_recipe)
+    reader.refuse_file(fmt::format("{} bytes are no recipe", opened.bytes));
   else
-    reader.read_file({std::istreambuf_iterator<char>(stream), {}});
+    reader.read_file(read_small_file(file.string(), largest_recipe));
   for (const RecipeFlag& flag : flags) reader.read_flag(flag);
   return reader.finish(ranks);
 }

@@ -59,22 +59,15 @@ class ScheduleCheck {
   /// The stages of a schedule in a file, if it can be read.
   std::optional<Index> check_file(const std::string& path) {
     if (!facts_.good({"parallel.schedule"})) return std::nullopt;
-    if (path.empty()) {
-      facts_.add("parallel.schedule", "names no file: it reads file:PATH");
-      return std::nullopt;
-    }
-    try {
-      const PipelineSchedule schedule = schedule_in_file(path);
-      if (schedule.stages() > facts_.layers())
-        facts_.add("parallel.schedule",
-                   path + ": " + too_many_stages(schedule.stages(), facts_.layers()));
-      for (const std::string& fault : faults_of(schedule, pipeline(), microbatches()))
-        facts_.add("parallel.schedule", path + ": " + fault);
-      return schedule.stages();
-    } catch (const Error& error) {
-      facts_.add("parallel.schedule", error.what());
-      return std::nullopt;
-    }
+    const auto [schedule, faults] = schedule_in_file(path);
+    for (const std::string& fault : faults.lines()) facts_.add("parallel.schedule", fault);
+    if (faults.count() > 0) return std::nullopt;
+    if (schedule.stages() > facts_.layers())
+      facts_.add("parallel.schedule",
+                 path + ": " + too_many_stages(schedule.stages(), facts_.layers()));
+    for (const std::string& fault : faults_of(schedule, pipeline(), microbatches()).lines())
+      facts_.add("parallel.schedule", path + ": " + fault);
+    return schedule.stages();
   }
 
   /// What a file has to agree with, where the keys that say so are good.

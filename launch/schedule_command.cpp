@@ -6,23 +6,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 
 #include "launch/exit_code.h"
 #include "launch/nearest.h"
+#include "launch/layout.h"
 #include "launch/schedule_report.h"
 #include "parallel/pipeline/generators.h"
-#include "parallel/pipeline/schedule_text.h"
 
 namespace tokenwerk {
 namespace {
-
-constexpr std::string_view file_prefix = "file:";
 
 struct ScheduleArguments {
   std::string name;
@@ -30,17 +24,12 @@ struct ScheduleArguments {
   StageCosts costs;
 };
 
-std::string file_text(const std::string& path) {
-  std::ifstream file;
-  if (!std::filesystem::is_directory(path)) file.open(path, std::ios::binary);
-  TW_CHECK_AS(ConfigError, file.is_open(), path, ": cannot be read as a schedule");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 /// What the command line says besides must be what the file says.
-PipelineSchedule schedule_from_file(const ScheduleArguments& arguments) {
-  const std::string path = arguments.name.substr(file_prefix.size());
-  PipelineSchedule schedule = read_schedule(file_text(path), path);
+PipelineSchedule schedule_from_file(const ScheduleArguments& arguments, const std::string& path) {
+  ParsedSchedule parsed = schedule_in_file(path);
+  TW_CHECK_AS(ScheduleError, parsed.faults.count() == 0, path.empty() ? "file: " : "",
+              joined(parsed.faults.lines(), "\n"));
+  const PipelineSchedule& schedule = parsed.schedule;
   const auto agree = [&](const char* flag, const std::optional<int>& given, int found) {
     TW_CHECK_AS(ConfigError, !given || *given == found, flag, " ", given.value_or(0), ": ", path,
                 " has ", found);
@@ -48,11 +37,12 @@ PipelineSchedule schedule_from_file(const ScheduleArguments& arguments) {
   agree("--pipeline", arguments.ranks, schedule.ranks());
   agree("--microbatches", arguments.microbatches, schedule.microbatches);
   agree("--virtual-stages", arguments.virtual_stages, schedule.stages() / schedule.ranks());
-  return schedule;
+  return std::move(parsed.schedule);
 }
 
 PipelineSchedule schedule_from(const ScheduleArguments& arguments) {
-  if (arguments.name.starts_with(file_prefix)) return schedule_from_file(arguments);
+  if (const auto path = path_of_schedule(arguments.name))
+    return schedule_from_file(arguments, *path);
   const auto names = schedule_names();
   TW_CHECK_AS(ConfigError, std::ranges::find(names, arguments.name) != names.end(), "'",
               arguments.name, "' is no pipeline schedule; the nearest known one is ",
@@ -76,8 +66,9 @@ void run_schedule(ScheduleArguments arguments) {
   costs.backward = costs.backward_input + costs.backward_weight;
   const PipelineSchedule schedule = schedule_from(arguments);
   const ScheduleReport report = validate(schedule);
-  TW_CHECK_AS(ScheduleError, report.faults.empty(), report.faults.size(), " fault(s) in ",
-              schedule.name, ":\n", joined(report.faults, "\n"));
+  const FaultList faults(report.faults);
+  TW_CHECK_AS(ScheduleError, faults.count() == 0, faults.count(), " fault(s) in ", schedule.name,
+              ":\n", joined(faults.lines(), "\n"));
   fmt::print("{}", schedule_report(schedule, report, costs, output_columns()));
 }
 

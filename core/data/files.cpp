@@ -22,17 +22,9 @@ namespace {
 
 constexpr std::size_t buffer_bytes = std::size_t{1} << 20;
 
-/// Size of an open regular file.
-std::size_t size_of_file(const FileDescriptor& file, const std::string& path) {
-  struct stat status {};
-  TW_CHECK_AS(DataError, fstat(file.get(), &status) == 0, path, ": ", std::strerror(errno));
-  TW_CHECK_AS(DataError, S_ISREG(status.st_mode), path, ": not a regular file");
-  return static_cast<std::size_t>(status.st_size);
-}
-
-FileDescriptor open_to_read(const std::string& path) {
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  TW_CHECK_AS(DataError, file, path, ": cannot open: ", std::strerror(errno));
+OpenedFile opened(const std::string& path) {
+  OpenedFile file = open_to_read(path);
+  TW_CHECK_AS(DataError, file.file, path, ": cannot open: ", file.fault);
   return file;
 }
 
@@ -48,8 +40,8 @@ void sync_folder_of(const std::string& path) {
 }  // namespace
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
-  const FileDescriptor file = open_to_read(path_);
-  size_ = size_of_file(file, path_);
+  const auto [file, bytes, fault] = opened(path_);
+  size_ = bytes;
   if (size_ == 0) return;  // an empty mapping is an error to mmap, not to us
   void* data = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   TW_CHECK_AS(DataError, data != MAP_FAILED, path_, ": cannot map: ", std::strerror(errno));
@@ -136,8 +128,7 @@ FileSum sum_of(std::string_view content) {
 }
 
 FileSum sum_of_file(const std::string& path) {
-  const FileDescriptor file = open_to_read(path);
-  (void)size_of_file(file, path);  // refuses folders and pipes
+  const FileDescriptor file = opened(path).file;
   struct Release {
     void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
   };

@@ -1,6 +1,5 @@
 #include "parallel/checkpoint/checksum.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -26,7 +25,7 @@ std::uint64_t checksum(std::string_view text) { return XXH3_64bits(text.data(), 
 
 FileSum checksum_file(const std::filesystem::path& path) {
   constexpr std::size_t block = std::size_t{4} << 20;
-  const FileDescriptor file = open_file(path, O_RDONLY);
+  const FileDescriptor file = open_regular_file(path);
   const UniqueHandle<SumStateTraits> state(XXH3_createState());
   TW_CHECK_AS(CheckpointError, state && XXH3_64bits_reset(state.get()) == XXH_OK, path.string(),
               ": no memory for its checksum");

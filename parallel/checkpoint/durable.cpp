@@ -39,8 +39,14 @@ FileDescriptor open_file(const fs::path& path, int flags) {
   return file;
 }
 
+FileDescriptor open_regular_file(const fs::path& path) {
+  OpenedFile opened = open_to_read(path.string());
+  TW_CHECK_AS(CheckpointError, opened.file, path.string(), ": cannot open: ", opened.fault);
+  return std::move(opened.file);
+}
+
 std::string read_text_file(const fs::path& path) {
-  const FileDescriptor file = open_file(path, O_RDONLY);
+  const FileDescriptor file = open_regular_file(path);
   std::string text;
   char block[65536];
   for (;;) {

@@ -16,6 +16,9 @@ namespace tokenwerk {
 /// Opens with open(2)'s flags; new files get mode 0666 less the umask.
 [[nodiscard]] FileDescriptor open_file(const std::filesystem::path& path, int flags);
 
+/// Opens a regular file to read.
+[[nodiscard]] FileDescriptor open_regular_file(const std::filesystem::path& path);
+
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path);
 
 /// The file holds exactly this text, or nothing changed: written aside, synced, renamed, folder

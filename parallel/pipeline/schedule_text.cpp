@@ -69,25 +69,37 @@ std::optional<Action> action_of(std::string_view text) {
   return Action{*stage, *work, *microbatch};
 }
 
+/// A word between quotes as any terminal shows it: cut where it is long, other bytes than printable
+/// ASCII as \x00.
+std::string quoted(std::string_view word) {
+  constexpr std::size_t longest = 40;
+  std::string text = "'";
+  for (const char letter : word.substr(0, longest)) {
+    const auto code = static_cast<unsigned char>(letter);
+    const bool printable = code >= 0x20 && code < 0x7f;
+    text += printable ? std::string(1, letter) : fmt::format("\\x{:02x}", code);
+  }
+  return text + (word.size() > longest ? "...'" : "'");
+}
+
 /// Reads all lines and keeps what is wrong with them.
 class Reader {
  public:
   explicit Reader(const std::string& name) : name_(name) {}
 
   void read(std::string_view text);
-  [[nodiscard]] PipelineSchedule take();
+  [[nodiscard]] ParsedSchedule take();
 
  private:
   void read_line(const std::vector<Word>& words);
   void check_ranks();
   void fault(const Word& word, const std::string& what) {
-    faults_.push_back(
-        fmt::format("{}, line {}, column {}: {}", name_, word.line, word.column, what));
+    faults_.add(fmt::format("{}, line {}, column {}: {}", name_, word.line, word.column, what));
   }
 
   const std::string& name_;
   std::vector<RankLine> lines_;
-  std::vector<std::string> faults_;
+  FaultList faults_;
 };
 
 void Reader::read(std::string_view text) {
@@ -105,17 +117,17 @@ void Reader::read_line(const std::vector<Word>& words) {
   const bool opened =
       words.size() > 2 && words[0].text == "rank" && rank && number.empty() && words[2].text == ":";
   if (!opened)
-    return fault(words[0], fmt::format("'{}' does not begin a rank: a line reads 'rank 0: 0F0 ...'",
-                                       words[0].text));
+    return fault(words[0], fmt::format("{} does not begin a rank: a line reads 'rank 0: 0F0 ...'",
+                                       quoted(words[0].text)));
   RankLine line{*rank, words[1], {}};
   for (std::size_t i = 3; i < words.size(); ++i) {
     if (const auto action = action_of(words[i].text)) {
       line.actions.push_back(*action);
     } else {
       fault(words[i],
-            fmt::format("'{}' is no action: write the stage (below {}), F, B, I or W, and the "
+            fmt::format("{} is no action: write the stage (below {}), F, B, I or W, and the "
                         "micro-batch (below {}), as in 2F0",
-                        words[i].text, most_stages, most_microbatches));
+                        quoted(words[i].text), most_stages, most_microbatches));
     }
   }
   lines_.push_back(std::move(line));
@@ -135,12 +147,12 @@ void Reader::check_ranks() {
       at(line_of_rank, line.rank) = line.word.line;
     }
   }
-  if (lines_.empty() && faults_.empty())
-    faults_.push_back(name_ + ", line 1, column 1: no ranks; a line reads 'rank 0: 0F0 ...'");
+  if (lines_.empty() && faults_.count() == 0)
+    faults_.add(name_ + ", line 1, column 1: no ranks; a line reads 'rank 0: 0F0 ...'");
 }
 
-PipelineSchedule Reader::take() {
-  TW_CHECK_AS(ScheduleError, faults_.empty(), joined(faults_, "\n"));
+ParsedSchedule Reader::take() {
+  if (faults_.count() > 0) return {{}, faults_};
   PipelineSchedule schedule{.name = name_, .microbatches = 0, .rank_of_stage = {}, .program = {}};
   schedule.program.resize(lines_.size());
   for (RankLine& line : lines_) {
@@ -153,7 +165,7 @@ PipelineSchedule Reader::take() {
     }
     at(schedule.program, line.rank) = std::move(line.actions);
   }
-  return schedule;
+  return {std::move(schedule), {}};
 }
 
 }  // namespace
@@ -168,10 +180,16 @@ std::string text_of(const PipelineSchedule& schedule) {
   return text;
 }
 
-PipelineSchedule read_schedule(std::string_view text, const std::string& name) {
+ParsedSchedule parse_schedule(std::string_view text, const std::string& name) {
   Reader reader(name);
   reader.read(text);
   return reader.take();
+}
+
+PipelineSchedule read_schedule(std::string_view text, const std::string& name) {
+  ParsedSchedule parsed = parse_schedule(text, name);
+  TW_CHECK_AS(ScheduleError, parsed.faults.count() == 0, joined(parsed.faults.lines(), "\n"));
+  return std::move(parsed.schedule);
 }
 
 }  // namespace tokenwerk

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/fault_list.h"
 #include "parallel/pipeline/schedule.h"
 
 namespace tokenwerk {
@@ -19,8 +20,18 @@ namespace tokenwerk {
 [[nodiscard]] std::string text_of(const PipelineSchedule& schedule);
 
 /// The schedule that a text writes, under this name. Only the form is checked here: `validate` says
-/// whether the schedule is sound. Throws ScheduleError with every fault, each on a line: name,
-/// line, column, what is wrong, what would be right.
+/// whether the schedule is sound. Throws ScheduleError with the faults of
+/// `parse_schedule`, each on a line.
 [[nodiscard]] PipelineSchedule read_schedule(std::string_view text, const std::string& name);
+
+/// A schedule, or what is wrong with its text.
+struct ParsedSchedule {
+  PipelineSchedule schedule;
+  FaultList faults;
+};
+
+/// The same for those who have more faults to report: each says name, line, column, what is wrong,
+/// what would be right, in printable letters whatever the text.
+[[nodiscard]] ParsedSchedule parse_schedule(std::string_view text, const std::string& name);
 
 }  // namespace tokenwerk

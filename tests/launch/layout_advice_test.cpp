@@ -183,6 +183,15 @@ TEST_F(LayoutOfAFile, IsRefusedWhereItCannotBeRead) {
             "--parallel.schedule: parallel.schedule: names no file: it reads file:PATH");
 }
 
+TEST_F(LayoutOfAFile, IsRefusedWithEachFaultByItself) {
+  write("two.txt", "rank 0: 0X0\nrank 1: 1F0 1Y0\n");
+  const std::string message =
+      fault(small, {{"parallel.schedule", "file:" + (folder_ / "two.txt")}});
+  const std::string start = "\n--parallel.schedule: parallel.schedule: " + (folder_ / "two.txt");
+  EXPECT_TRUE(message.starts_with("2 faults in the recipe:" + start + ", line 1, ")) << message;
+  EXPECT_NE(message.find(start + ", line 2, "), std::string::npos) << message;
+}
+
 TEST_F(LayoutOfAFile, IsRefusedWhereItIsForAnotherRun) {
   EXPECT_EQ(fault_with("good.txt", {}, 1), "good.txt: is for 2 ranks, parallel.pipeline is 1");
   EXPECT_EQ(fault_with("good.txt", {{"training.micro_batch", "1"}}),

@@ -1,6 +1,7 @@
 /// Faults of recipes: each kind, where it is, the nearest legal value, and all at once.
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "core/error.h"
 #include "tests/launch/recipe_text.h"
@@ -195,7 +196,10 @@ TEST(RecipeFaults, ValidateFindsTheFaultsOfARecipeMadeByAProgram) {
   recipe.training.micro_batch = 0;
   recipe.training.beta1 = 2;
   EXPECT_THROW(validate(recipe, 1), ConfigError);
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0666), 0);
 }
+                                     std::pair{folder / "pipe", "not a regular file"},
+                                     std::pair{std::string("/dev/zero"), "not a regular file"},
 
 }  // namespace
 }  // namespace tokenwerk

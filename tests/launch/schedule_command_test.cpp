@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "launch/command_line.h"
 #include "parallel/pipeline/generators.h"
@@ -113,9 +116,39 @@ TEST(ScheduleCommand, AFileMustBeThereAndAgreeWithTheFlags) {
   EXPECT_EQ(run("file:" + path, 1, 1).code, 0);
   EXPECT_THAT(run("file:" + path, 1, 2).error, HasSubstr("--microbatches 2: " + path + " has 1"));
   EXPECT_EQ(run("file:" + path, 2, 1).code, 2);
-  for (const std::string& missing : {folder / "no.txt", folder.path().string()}) {
-    EXPECT_EQ(run({"file:" + missing}).code, 2) << missing;
-    EXPECT_THAT(run({"file:" + missing}).error, HasSubstr(missing + ": cannot be read"));
+}
+
+TEST(ScheduleCommand, AFileThatCannotBeReadIsNamedWithTheReason) {
+  const test::TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0666), 0);  // which nobody will ever write
+  const std::vector<std::pair<std::string, std::string>> reasons{
+      {folder / "no.txt", "No such file or directory"},
+      {folder.path().string(), "Is a directory"},
+      {folder / "pipe", "not a regular file"},
+      {"/dev/zero", "not a regular file"}};
+  for (const auto& [path, reason] : reasons) {
+    const Outcome outcome = run({"file:" + path});
+    EXPECT_EQ(outcome.code, 2) << path;
+    EXPECT_EQ(outcome.error, path + ": cannot open: " + reason + "\n");
+  }
+  EXPECT_EQ(run({"file:"}).code, 2);
+  EXPECT_EQ(run({"file:"}).error, "file: names no file: it reads file:PATH\n");
+}
+
+TEST(ScheduleCommand, OfManyFaultsShowsTheFirst) {
+  const test::TemporaryFolder folder;
+  std::string text, doubled = "rank 0: 0B0";
+  for (int i = 0; i < 2000; ++i) {
+    text += "bad\n";
+    doubled += " 0F0";
+  }
+  test::write_file(folder / "text", text);
+  test::write_file(folder / "doubled", doubled);
+  for (const std::string name : {"text", "doubled"}) {
+    const Outcome outcome = run({"file:" + (folder / name)});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(std::ranges::count(outcome.error, '\n'), name == "text" ? 21 : 22) << outcome.error;
+    EXPECT_THAT(outcome.error, HasSubstr(name == "text" ? "\nand 1980 more\n" : " more\n"));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "core/data/tokens_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <filesystem>
@@ -144,7 +145,10 @@ TEST(TokensFile, names_the_fault) {
   std::filesystem::remove(prefix + ".bin");
   EXPECT_NE(fault_of(prefix).find("t.bin: cannot open"), std::string::npos);
   std::filesystem::create_directory(prefix + ".bin");
-  EXPECT_NE(fault_of(prefix).find("not a regular file"), std::string::npos);
+  EXPECT_NE(fault_of(prefix).find("t.bin: cannot open: Is a directory"), std::string::npos);
+  std::filesystem::remove(prefix + ".bin");
+  ASSERT_EQ(mkfifo((prefix + ".bin").c_str(), 0666), 0);  // which nobody will ever write
+  EXPECT_NE(fault_of(prefix).find("t.bin: cannot open: not a regular file"), std::string::npos);
 }
 
 TEST(TokensFileWriter, shows_nothing_before_it_publishes) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -102,6 +103,16 @@ TEST(DamagedCheckpoint, ADamagedManifestIsSaidToBeTheFault) {
 }
 
 // -- the view
+
+TEST(DamagedCheckpoint, APipeInPlaceOfAFileHoldsNobodyUp) {
+  for (const char* name : {"manifest.json", "rank-00001.h5"}) {
+    const Saved saved({100});
+    const fs::path file = saved.file(100, name);
+    fs::remove(file);
+    ASSERT_EQ(mkfifo(file.c_str(), 0666), 0);
+    EXPECT_THAT(saved.load(), Each(HasSubstr(name)));
+  }
+}
 
 TEST(CheckpointView, ADamagedViewIsMadeAnewAndLoadingGoesOn) {
   const Saved saved({5});

@@ -13,8 +13,11 @@
 namespace tokenwerk::test {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string refusal(std::string_view text) {
   try {
@@ -70,6 +73,19 @@ TEST(ScheduleText, AllFaultsAreReportedTogether) {
   EXPECT_THAT(text, HasSubstr("line 1, column 9: "));
   EXPECT_THAT(text, HasSubstr("line 1, column 16: "));
   EXPECT_THAT(text, HasSubstr("line 2, column 1: "));
+}
+
+TEST(ScheduleText, FaultsArePrintableWhateverTheTextAndNotWithoutEnd) {
+  const std::string bytes("rank 0: 0F0 \0\x1b[31m\xff\n", 20);
+  EXPECT_THAT(refusal(bytes), HasSubstr("column 13: '\\x00\\x1b[31m\\xff' is no action"));
+  EXPECT_THAT(refusal(std::string(1000, 'x')),
+              HasSubstr(": '" + std::string(40, 'x') + "...' does not begin a rank"));
+  std::string lines;
+  for (int i = 0; i < 25; ++i) lines += "bad\n";
+  const std::string text = refusal(lines);
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("line 20, "), Not(HasSubstr("line 21, ")), EndsWith("\nand 5 more")));
+  EXPECT_EQ(parse_schedule(lines, "mine").faults.count(), 25u);
 }
 
 /// Whatever the bytes: a ScheduleError, or a schedule that `validate` can judge.
