@@ -20,6 +20,7 @@
 #include "launch/prepare_command.h"
 #include "launch/schedule_command.h"
 #include "launch/train_command.h"
+#include "parallel/comm/program.h"
 
 namespace tokenwerk {
 namespace {
@@ -83,11 +84,6 @@ void check_output() {
 }
 
 }  // namespace
-
-std::string error_text(const MpiEnvironment& environment, const std::string& message) {
-  if (environment.size() == 1) return message;
-  return fmt::format("rank {} host {}: {}", environment.rank(), environment.host(), message);
-}
 
 std::unique_ptr<CLI::App> make_command_line(MpiEnvironment& environment, int& exit_code) {
   auto app =

@@ -21,7 +21,4 @@ namespace tokenwerk {
 /// ranks cannot know of ends them all, without returning.
 [[nodiscard]] int run_command_line(int argc, const char* const* argv, MpiEnvironment& environment);
 
-/// "rank 3 host n17: message", the prefix for runs of several ranks only.
-[[nodiscard]] std::string error_text(const MpiEnvironment& environment, const std::string& message);
-
 }  // namespace tokenwerk

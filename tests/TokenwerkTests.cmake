@@ -103,3 +103,9 @@ foreach(output ${outputs})
       COMMAND ${CMAKE_MATCH_1} ${CMAKE_CURRENT_BINARY_DIR}/examples/${CMAKE_MATCH_2})
   endif()
 endforeach()
+# On ranks that do not divide their sizes they say so, and all of them end.
+foreach(program data_parallel tensor_parallel reshard_checkpoint)
+  tokenwerk_mpi_test(example_${program}_refuses_3_ranks 3 EXIT 1 COMMAND ${program} ${CMAKE_CURRENT_BINARY_DIR}/examples/3)
+  set_tests_properties(dist.example_${program}_refuses_3_ranks PROPERTIES
+    PASS_REGULAR_EXPRESSION "rank [012] host [^\n]*3 [a-z ]*ranks.*exit code 1, wanted 1" FAIL_REGULAR_EXPRESSION "terminate called")
+endforeach()

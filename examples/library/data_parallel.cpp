@@ -14,7 +14,7 @@
 #include "core/ops/random.h"
 #include "core/optimizer/adamw_optimizer.h"
 #include "parallel/comm/control.h"
-#include "parallel/comm/environment.h"
+#include "parallel/comm/program.h"
 #include "parallel/data/gradient_reducer.h"
 
 using namespace tokenwerk;
@@ -98,10 +98,7 @@ std::vector<double> train(Communicator& data) {
   return losses;
 }
 
-}  // namespace
-
-int main() {
-  MpiEnvironment environment;
+int compare(MpiEnvironment& environment) {
   const auto device = make_device(DeviceKind::cpu);
   const Mesh mesh({.replicate = environment.size()}, environment.size());
   const auto together = train(*environment.make_communicator(*device, mesh, Axis::data));
@@ -114,4 +111,9 @@ int main() {
     if (i % 8 == 7) fmt::print("{:4} {:17.3f} {:8.3f}\n", i + 1, together[i], alone[i]);
   }
   fmt::print("equal within 1e-5: {}\n", most <= 1e-5 ? "yes" : "no");
+  return 0;
 }
+
+}  // namespace
+
+int main() { return run_program(compare); }

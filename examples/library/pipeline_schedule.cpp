@@ -13,7 +13,7 @@
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
 #include "parallel/comm/control.h"
-#include "parallel/comm/environment.h"
+#include "parallel/comm/program.h"
 #include "parallel/pipeline/generators.h"
 #include "parallel/pipeline/interpreter.h"
 #include "parallel/pipeline/timeline.h"
@@ -94,10 +94,7 @@ struct LinearStage final : StageWork {
   std::size_t most_in_flight = 0;
 };
 
-}  // namespace
-
-int main() {
-  MpiEnvironment environment;
+int compare(MpiEnvironment& environment) {
   const auto device = make_device(DeviceKind::cpu);
   const auto stream = device->make_stream();
   const auto pipeline = environment.make_world(*device);
@@ -106,7 +103,6 @@ int main() {
   const PipelineSchedule eager = make_eager(ranks, 8);
   if (rank == 0) show(usual);
   if (rank == 0) show(eager);
-
   LinearStage a(*stream, rank), b(*stream, rank);
   PipelineInterpreter(usual, *pipeline).run(*stream, a);
   PipelineInterpreter(eager, *pipeline).run(*stream, b);
@@ -116,4 +112,9 @@ int main() {
   if (rank == 0)
     fmt::print("run: eager kept {}; gradients of both are {}\n", fmt::join(kept, " "),
                same ? "equal" : "different");
+  return 0;
 }
+
+}  // namespace
+
+int main() { return run_program(compare); }

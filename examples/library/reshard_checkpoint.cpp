@@ -12,7 +12,7 @@
 #include "parallel/checkpoint/compare.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/comm/control.h"
-#include "parallel/comm/environment.h"
+#include "parallel/comm/program.h"
 
 using namespace tokenwerk;
 
@@ -61,11 +61,7 @@ void load(Communicator& ranks, const std::filesystem::path& folder, Index step, 
     fmt::print("step {}, read by columns: {} wrong elements\n", state.step, wrong);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const std::filesystem::path folder = argc > 1 ? argv[1] : "checkpoints";
-  MpiEnvironment environment;
+int reshard(MpiEnvironment& environment, const std::filesystem::path& folder) {
   const auto device = make_device(DeviceKind::cpu);
   const auto ranks = environment.make_world(*device);
 
@@ -79,4 +75,13 @@ int main(int argc, char** argv) {
        compare_checkpoints(folder / step_folder(1), folder / step_folder(2)))
     fmt::print("{}: {} in {} and {} parts\n", array.name, array.equal() ? "equal" : "not equal",
                array.a->parts, array.b->parts);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program([&](MpiEnvironment& environment) {
+    return reshard(environment, argc > 1 ? argv[1] : "checkpoints");
+  });
 }

@@ -14,7 +14,7 @@
 #include "core/ops/random.h"
 #include "parallel/checkpoint/box.h"
 #include "parallel/comm/control.h"
-#include "parallel/comm/environment.h"
+#include "parallel/comm/program.h"
 #include "parallel/tensor/tensor_parallel.h"
 
 using namespace tokenwerk;
@@ -83,10 +83,7 @@ void print_shards(Communicator& tensor, const ParameterStore& store) {
     fmt::print("rank {}:{}\n", rank, shards[rank]);
 }
 
-}  // namespace
-
-int main() {
-  MpiEnvironment environment;
+int compare(MpiEnvironment& environment) {
   const auto device = make_device(DeviceKind::cpu);
   const auto stream = device->make_stream();
   const Mesh mesh({.tensor = environment.size()}, environment.size());
@@ -108,4 +105,9 @@ int main() {
       fmt::print("{} of {} tokens on each rank: y, dx and dw equal within 1e-5: {}\n", rows.count(),
                  tokens, most <= 1e-5 ? "yes" : "no");
   }
+  return 0;
 }
+
+}  // namespace
+
+int main() { return run_program(compare); }
