@@ -26,17 +26,27 @@ Fault fault_of(const std::function<void()>& work) {
   }
 }
 
+/// The lowest code but "done", as the maximum of what is left to a number above all codes.
+ExitCode lowest_code(Communicator& ranks, ExitCode mine) {
+  constexpr Index above = 256;
+  const Index code = static_cast<Index>(mine);
+  const Index rest = all_reduce(ranks, code == 0 ? Index{0} : above - code, Reduction::max);
+  return static_cast<ExitCode>(above - rest);
+}
+
 }  // namespace
 
 void agree(Communicator& ranks, const std::function<void()>& work) {
   const Fault mine = fault_of(work);
   const std::string faults = gather_faults(ranks, mine.message);
   if (faults.empty()) return;
-  // The lowest code but "done", as the maximum of what is left to a number above all codes.
-  constexpr Index above = 256;
-  const Index code = static_cast<Index>(mine.code);
-  const Index rest = all_reduce(ranks, code == 0 ? Index{0} : above - code, Reduction::max);
-  throw SharedError(static_cast<ExitCode>(above - rest), faults);
+  throw SharedError(lowest_code(ranks, mine.code), faults);
+}
+
+void agree_with_first(Communicator& ranks, const std::function<void()>& work) {
+  const Fault mine = ranks.rank() == 0 ? fault_of(work) : Fault();
+  const std::string fault = broadcast_string(ranks, mine.message);
+  if (!fault.empty()) throw SharedError(lowest_code(ranks, mine.code), fault);
 }
 
 }  // namespace tokenwerk

@@ -12,4 +12,8 @@ namespace tokenwerk {
 /// communicate, unless what it communicates about fails on all ranks at the same place.
 void agree(Communicator& ranks, const std::function<void()>& work);
 
+/// Runs `work` on the first rank alone, which acts for all: when it throws, every rank throws the
+/// same SharedError.
+void agree_with_first(Communicator& ranks, const std::function<void()>& work);
+
 }  // namespace tokenwerk

@@ -34,7 +34,7 @@ void check_continuation(const fs::path& directory, const std::string& resume) {
 
 }  // namespace
 
-RunDirectories::RunDirectories(const Recipe& recipe) {
+RunDirectories::RunDirectories(const Recipe& recipe) : RunDirectories() {
   const fs::path log = recipe.log.directory, checkpoints = recipe.checkpoint.directory.value();
   hold(log, "log.directory");
   std::error_code ignored;
@@ -42,8 +42,20 @@ RunDirectories::RunDirectories(const Recipe& recipe) {
   check_continuation(checkpoints, recipe.checkpoint.resume);
 }
 
+RunDirectories::~RunDirectories() {
+  std::error_code ignored;
+  for (const fs::path& folder : made_) {
+    for (const char* name : {".lock", "log.txt"}) fs::remove(folder / name, ignored);
+    fs::remove(folder, ignored);  // only where it is empty
+  }
+}
+
 void RunDirectories::hold(const fs::path& folder, const char* key) {
   std::error_code fault;
+  std::vector<fs::path> missing;
+  for (fs::path path = folder; !path.empty() && !fs::exists(path, fault); path = path.parent_path())
+    missing.push_back(path);
+  made_.insert(made_.begin(), missing.begin(), missing.end());
   fs::create_directories(folder, fault);
   TW_CHECK_AS(ConfigError, !fault, key, " = \"", folder.string(),
               "\": cannot be made: ", fault.message());

@@ -17,11 +17,20 @@ class RunDirectories {
   /// Throws ConfigError naming the key, when a folder cannot be made or written, another run is
   /// using it, or it holds checkpoints that this run does not continue.
   explicit RunDirectories(const Recipe& recipe);
+  RunDirectories(const RunDirectories&) = delete;
+  RunDirectories& operator=(const RunDirectories&) = delete;
+  /// Removes the folders that this run made, unless it was to `stay`.
+  ~RunDirectories();
+
+  /// Nothing refuses the run any more: it begins.
+  void stay() { made_.clear(); }
 
  private:
+  RunDirectories() = default;  // once it is done, the destructor runs whatever follows
   void hold(const std::filesystem::path& folder, const char* key);
 
   std::vector<FileDescriptor> locks_;
+  std::vector<std::filesystem::path> made_;  ///< each before the one it lies in
 };
 
 /// Writes recipe.toml, as resolved, into log.directory, and beside the checkpoints a copy of the

@@ -125,15 +125,18 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
 
 void TrainingRun::start() {
   const bool first = environment_.rank() == 0;
-  agree(world_, [&] {
-    if (first) trace_.check();
-    if (first) directories_.emplace(recipe_);
+  agree_with_first(world_, [&] {
+    trace_.check();
+    directories_.emplace(recipe_);
   });
   const std::filesystem::path folder = recipe_.log.directory;
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
   agree(world_, [&] { restore_or_initialise(); });
   agree(world_, [&] {
-    if (first) record_run(recipe_);
+    if (first) {
+      directories_->stay();
+      record_run(recipe_);
+    }
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });

@@ -183,8 +183,7 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 DataIdentity data_identity(Communicator& ranks, const std::string& prefix) {
   std::string tokenizer, index;
-  agree(ranks, [&] {
-    if (ranks.rank() != 0) return;
+  agree_with_first(ranks, [&] {
     if (std::filesystem::exists(prefix + ".tokenizer.json"))
       tokenizer = fingerprint_of(*load_tokenizer(prefix));
     index = hexadecimal(sum_of_file(prefix + ".idx").xxh3);
@@ -246,9 +245,7 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            AdamWOptimizer& optimizer) {
   // One rank looks, and names what it passes over; the others are told.
   std::string latest;
-  agree(ranks, [&] {
-    if (ranks.rank() == 0) latest = latest_checkpoint(path).value_or("").string();
-  });
+  agree_with_first(ranks, [&] { latest = latest_checkpoint(path).value_or("").string(); });
   latest = broadcast_string(ranks, latest);
   if (latest.empty()) return std::nullopt;
   agree(ranks, [&] { check_same_run(read_training_state(latest), run, latest); });

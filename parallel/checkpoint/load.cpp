@@ -177,17 +177,18 @@ std::optional<CheckpointState> resume_checkpoint(Communicator& communicator,
                                                  const fs::path& directory,
                                                  std::span<const ArrayTarget> targets) {
   const std::vector<fs::path> folders = newest_first(communicator, directory);
-  std::string faults;
+  std::vector<std::string> faults;
   for (const fs::path& folder : folders) {
     Opened opened;
-    const std::string fault = unusable(communicator, folder, opened);
-    if (fault.empty()) return read_together(communicator, opened, targets);
-    if (communicator.rank() == 0) log_warning("{}: passed over: {}", folder.string(), fault);
-    faults += "; " + fault;
+    faults.push_back(unusable(communicator, folder, opened));
+    if (!faults.back().empty()) continue;
+    for (std::size_t i = 0; communicator.rank() == 0 && i + 1 < faults.size(); ++i)
+      log_warning("{}: passed over: {}", folders[i].string(), faults[i]);
+    return read_together(communicator, opened, targets);
   }
   // Starting from nothing beside checkpoints that all are damaged is for a person to decide.
   TW_CHECK_AS(CheckpointError, folders.empty(), directory.string(),
-              ": none of its checkpoints can be loaded", faults);
+              ": none of its checkpoints can be loaded; ", joined(faults, "; "));
   return std::nullopt;
 }
 

@@ -125,6 +125,26 @@ TEST(Fault, MissingDataIsNamedOnceWith3) {
   }
 }
 
+TEST(Fault, ARefusedResumeLeavesNoRunBehindAndSaysOnceWhy) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "old", {"--training.stop_after", "1"});
+  flip(folder.path() / folder.checkpoint("old", 1) / "rank-00000.h5", 5000);
+  std::filesystem::create_directories(folder.path() / "there");
+  for (const std::string run : {"there", "new/run"}) {
+    const CommandResult result =
+        folder.train(2, run, {"--checkpoint.resume", "old/checkpoints"}, 3);
+    expect_named(result, 3, "old/checkpoints: none of its checkpoints can be loaded");
+    expect_said_once(result, "is damaged: its checksum");
+    const CommandResult other = folder.train(2, run, {"--checkpoint.resume", "recipe.toml"}, 3);
+    EXPECT_EQ(other.exit_code, 3);
+    EXPECT_TRUE(other.output.starts_with("recipe.toml: cannot list: Not a directory\n"))
+        << other.output;
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / run / "checkpoints"));
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "there"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "new"));
+}
+
 TEST(Fault, AFreshRunBesideCheckpointsOfAnotherIsRefused) {
   const TrainingFolder folder(gpt_model);
   folder.train(1, "run", {"--training.stop_after", "4", "--checkpoint.every", "2"});
