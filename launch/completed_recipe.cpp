@@ -8,6 +8,7 @@
 #include "launch/agreement.h"
 #include "launch/layout.h"
 #include "launch/machine.h"
+#include "launch/recipe_check.h"
 #include "launch/recipe_model.h"
 #include "parallel/comm/control.h"
 #include "parallel/pipeline/schedule_text.h"
@@ -24,11 +25,8 @@ Index tokenizer_vocabulary(const std::string& prefix) {
 
 /// Throws DataError unless the pair of token files is there.
 void check_token_files(const std::string& prefix, const char* key) {
-  for (const char* ending : {".bin", ".idx"}) {
-    TW_CHECK_AS(DataError, std::filesystem::is_regular_file(prefix + ending), key, " = \"", prefix,
-                "\": no file ", prefix, ending,
-                " (it is a path prefix, as `prepare --output` takes)");
-  }
+  const std::string missing = missing_tokens(prefix);
+  TW_CHECK_AS(DataError, missing.empty(), key, " = \"", prefix, "\": ", missing);
 }
 
 /// Bytes of a rank for each parameter of its part of the model: values, f32 gradients, two f32

@@ -90,7 +90,7 @@ class DegreeCheck {
     if (config != nullptr && config->ffn_width % tensor != 0)
       whole.push_back(fmt::format("model.ffn_width = {}", config->ffn_width));
     if (reproducible() && fixed_chunks % tensor != 0)
-      whole.push_back(fmt::format("{}, the chunks of training.reproducible", fixed_chunks));
+      whole.push_back(fmt::format("the {} chunks of training.reproducible", fixed_chunks));
     std::string what = fmt::format("{} does not divide {}", tensor, fmt::join(whole, ", "));
     if (whole.empty()) {
       if (splits(tensor)) return;
@@ -187,13 +187,10 @@ class DegreeCheck {
   }
 
   void check_zero() {
-    if (!facts_.good({"parallel.zero"})) return;
-    if (parallel_.zero > 3) {
-      add_with_nearest("parallel.zero", fmt::format("{} is not 0, 1, 2 or 3", parallel_.zero), 3);
-    } else if (parallel_.zero_keep.value_or(false) && parallel_.zero != 3) {
+    if (!facts_.good({"parallel.zero"}) || parallel_.zero == 3) return;
+    if (parallel_.zero_keep.value_or(false))
       facts_.add("parallel.zero_keep",
                  "needs parallel.zero = 3; without it the only legal value is false");
-    }
   }
 
   void check_zero_group() {

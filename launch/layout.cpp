@@ -28,10 +28,11 @@ std::optional<std::string> path_of_schedule(std::string_view schedule) {
 std::optional<std::vector<Index>> blocks_of_stages(std::string_view text) {
   std::vector<Index> blocks;
   while (true) {
-    std::int32_t value = 0;
+    Index value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || value < 1) return std::nullopt;
-    blocks.push_back(value);
+    if (error == std::errc::result_out_of_range && text.front() != '-') value = most_blocks;
+    if (value < 1) return std::nullopt;
+    blocks.push_back(std::min(value, most_blocks));
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     if (text.empty()) return blocks;
     if (text.front() != ',') return std::nullopt;

@@ -15,7 +15,11 @@ namespace tokenwerk {
 /// The path of a schedule that is file:PATH; nothing for a name.
 [[nodiscard]] std::optional<std::string> path_of_schedule(std::string_view schedule);
 
-/// Blocks of each stage from "3,4,4,3"; nothing where the text is none of that form.
+/// Far more than any model has.
+constexpr Index most_blocks = 1'000'000'000'000;
+
+/// Blocks of each stage from "3,4,4,3", numbers above `most_blocks` as that one; nothing where the
+/// text is none of that form.
 [[nodiscard]] std::optional<std::vector<Index>> blocks_of_stages(std::string_view text);
 
 /// The mesh of a resolved recipe.

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "launch/counted.h"
 #include "launch/prepare.h"
 
 namespace tokenwerk {
@@ -46,8 +47,8 @@ Documents documents_from(const std::string& name) {
 }
 
 void print_split(const char* name, const SplitReport& split) {
-  fmt::print("{:<11} {} documents, {} tokens, {:.3f} bytes a token, unigram entropy {:.4f} nats\n",
-             name, split.documents, split.tokens,
+  fmt::print("{:<11} {}, {} tokens, {:.3f} bytes a token, unigram entropy {:.4f} nats\n", name,
+             count_of(split.documents, "document"), split.tokens,
              static_cast<double>(split.bytes) / static_cast<double>(split.tokens),
              split.unigram_entropy);
 }

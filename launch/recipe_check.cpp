@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
+
 #include "launch/layout.h"
 #include "launch/recipe_keys.h"
 #include "launch/recipe_model.h"
@@ -113,6 +115,14 @@ void check_values(const Recipe& recipe, Faults& faults) {
 
 void check_relations(const Recipe& recipe, Index ranks, Faults& faults) {
   Relations(recipe, ranks, faults).check();
+}
+
+std::string missing_tokens(const std::string& prefix) {
+  for (const char* ending : {".bin", ".idx"})
+    if (!std::filesystem::is_regular_file(prefix + ending))
+      return fmt::format("no file {}{} (it is a path prefix, as `prepare --output` takes)", prefix,
+                         ending);
+  return {};
 }
 
 void validate(const Recipe& recipe, Index ranks) {

@@ -12,4 +12,7 @@ void check_values(const Recipe& recipe, Faults& faults);
 /// Adds a fault for every group of keys whose values do not fit each other or the number of ranks.
 void check_relations(const Recipe& recipe, Index ranks, Faults& faults);
 
+/// What is missing of the pair of token files with this path prefix; empty if nothing is.
+[[nodiscard]] std::string missing_tokens(const std::string& prefix);
+
 }  // namespace tokenwerk

@@ -14,7 +14,17 @@ namespace tokenwerk {
 
 /// Which values of its type a key may have. Integers end at 2^31 - 1, so that the product of two
 /// fits an Index; `any_integer` is the one that does not (seeds).
-enum class Legal { positive, not_negative, below_one, any_integer, choice, text, flag };
+enum class Legal {
+  positive,
+  not_negative,
+  up_to_three,
+  below_one,
+  any_integer,
+  choice,
+  text,
+  counts,  ///< text: numbers with commas between them
+  flag
+};
 
 /// Finds a key's member in a recipe.
 template <typename T>
@@ -64,6 +74,9 @@ struct RecipeKey {
 [[nodiscard]] std::string value_text(double value);
 [[nodiscard]] std::string value_text(bool value);
 [[nodiscard]] std::string value_text(const std::string& value);
+
+/// What is wrong with a flag's text that is no value of the key's type.
+[[nodiscard]] std::string fault_of_text(const RecipeKey& key, const std::string& text);
 
 /// Empty if the value is legal for the key, otherwise what is wrong and the nearest legal value.
 [[nodiscard]] std::string fault_of(const RecipeKey& key, Index value);

@@ -26,6 +26,26 @@ bool is_integer(const RecipeKey& key) {
          std::holds_alternative<Access<std::optional<Index>>>(key.member);
 }
 
+struct Range {
+  Index least, most;
+};
+Range range_of(const RecipeKey& key) {
+  switch (key.legal) {
+    case Legal::positive: return {1, largest_count};
+    case Legal::up_to_three: return {0, 3};
+    case Legal::any_integer: return {0, std::numeric_limits<Index>::max()};
+    default: return {0, largest_count};
+  }
+}
+
+std::string not_legal(const RecipeKey& key, const std::string& value, Index nearest) {
+  return fmt::format("{} is not {}; the nearest legal value is {}", value, legal_text(key),
+                     nearest);
+}
+std::string too_large(const std::string& value, Index most) {
+  return fmt::format("{} is too large; the nearest legal value is {}", value, most);
+}
+
 std::string escaped(char c) {
   switch (c) {
     case '"': return "\\\"";
@@ -79,10 +99,12 @@ std::string legal_text(const RecipeKey& key) {
   switch (key.legal) {
     case Legal::positive: return fmt::format("{} above 0", number);
     case Legal::not_negative: return fmt::format("{}, 0 or more", number);
+    case Legal::up_to_three: return "0, 1, 2 or 3";
     case Legal::below_one: return "a number from 0 to below 1";
     case Legal::any_integer: return "an integer, 0 or more";
     case Legal::choice: return alternatives(key.choices);
     case Legal::text: return "text";
+    case Legal::counts: return "numbers above 0, as 3,4,4,3";
     case Legal::flag: return "true or false";
   }
   return {};
@@ -122,12 +144,22 @@ std::string value_text(const std::string& value) {
 }
 
 std::string fault_of(const RecipeKey& key, Index value) {
-  const Index least = key.legal == Legal::positive ? 1 : 0;
-  const Index most =
-      key.legal == Legal::any_integer ? std::numeric_limits<Index>::max() : largest_count;
+  const auto [least, most] = range_of(key);
   if (value >= least && value <= most) return {};
-  return fmt::format("{} is not {}; the nearest legal value is {}", value, legal_text(key),
-                     value < least ? least : most);
+  const std::string text = fmt::format("{}", value);
+  if (value > most && key.legal != Legal::up_to_three) return too_large(text, most);
+  return not_legal(key, text, std::clamp(value, least, most));
+}
+
+std::string fault_of_text(const RecipeKey& key, const std::string& text) {
+  const bool negative = text.starts_with('-');
+  const std::string_view digits = std::string_view(text).substr(negative ? 1 : 0);
+  const bool whole = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+  if (!is_integer(key) || !whole) return fmt::format("\"{}\" is not {}", text, legal_text(key));
+  const auto [least, most] = range_of(key);
+  if (negative || key.legal == Legal::up_to_three)
+    return not_legal(key, text, negative ? least : most);
+  return too_large(text, most);
 }
 
 std::string fault_of(const RecipeKey& key, double value) {
@@ -142,7 +174,8 @@ std::string fault_of(const RecipeKey& key, double value) {
 std::string fault_of(const RecipeKey&, bool) { return {}; }
 
 std::string fault_of(const RecipeKey& key, const std::string& value) {
-  if (key.legal == Legal::text) return value.empty() ? "is empty" : "";
+  if (key.legal == Legal::text || key.legal == Legal::counts)
+    return value.empty() ? "is empty" : "";
   if (std::ranges::find(key.choices, value) != key.choices.end()) return {};
   return fmt::format("{} is not {}; the nearest legal value is {}", value_text(value),
                      legal_text(key), nearest(value, key.choices));

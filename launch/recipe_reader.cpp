@@ -1,11 +1,11 @@
 /// From TOML text and flags to a recipe, with every fault on the way.
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <toml++/toml.h>
-#include <charconv>
 
 #include "core/data/files.h"
+#include "launch/counted.h"
 #include "launch/recipe_check.h"
 #include "launch/recipe_keys.h"
 
@@ -37,13 +37,14 @@ std::optional<T> value_of(const toml::node& node) {
   return std::nullopt;
 }
 
-/// A whole number or real that takes up all of the text.
-template <typename T>
-std::optional<T> number_of(const std::string& text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+/// An array of integers as a flag has them, "3,4"; nothing where the node is none.
+std::optional<std::string> integers_of(const toml::node& node) {
+  const toml::array* array = node.as_array();
+  if (array == nullptr || !(array->empty() || array->is_homogeneous<std::int64_t>()))
+    return std::nullopt;
+  std::vector<std::int64_t> numbers;
+  for (const toml::node& number : *array) numbers.push_back(number.as_integer()->get());
+  return fmt::format("{}", fmt::join(numbers, ","));
 }
 
 bool is_utf8(const std::string& text) {
@@ -99,13 +100,26 @@ class Reader {
       return;
     }
     recipe_.origins[flag.key] = where;
-    const std::string fault = fmt::format("\"{}\" is not {}", flag.value, legal_text(*key));
-    assign(*key, flag.value, where, fault);
+    assign(*key, flag.value, where, fault_of_text(*key, flag.value));
   }
 
-  [[nodiscard]] Recipe finish(Index ranks) {
+  void check(Index ranks) {
     check_values(recipe_, faults_);
     check_relations(recipe_, ranks, faults_);
+  }
+
+  /// Of a recipe with faults, since missing data alone is none of the recipe's.
+  void add_missing_data() {
+    if (faults_.empty()) return;
+    const auto add = [this](const char* key, const std::string& prefix) {
+      if (const std::string missing = missing_tokens(prefix); !missing.empty())
+        faults_.add(recipe_.place_of(key), key, missing);
+    };
+    if (!recipe_.data.train.empty()) add("data.train", recipe_.data.train);
+    if (recipe_.data.validation) add("data.validation", *recipe_.data.validation);
+  }
+
+  [[nodiscard]] Recipe take() {
     faults_.raise();
     return std::move(recipe_);
   }
@@ -148,6 +162,8 @@ class Reader {
       return faults_.excuse(nearest);
     }
     recipe_.origins[path] = where;
+    if (const auto counts = key->legal == Legal::counts ? integers_of(node) : std::nullopt)
+      return assign(*key, *counts, where, "");
     assign(*key, node, where, fmt::format("is {}, not {}", type_name(node), legal_text(*key)));
   }
 
@@ -177,7 +193,8 @@ Recipe read_recipe_text(const std::string& text, const std::string& name,
   Reader reader(name);
   reader.read_file(text);
   for (const RecipeFlag& flag : flags) reader.read_flag(flag);
-  return reader.finish(ranks);
+  reader.check(ranks);
+  return reader.take();
 }
 
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<RecipeFlag>& flags,
@@ -191,7 +208,9 @@ Recipe read_recipe(const std::filesystem::path& file, const std::vector<RecipeFl
   else
     reader.read_file(read_small_file(file.string(), largest_recipe));
   for (const RecipeFlag& flag : flags) reader.read_flag(flag);
-  return reader.finish(ranks);
+  reader.check(ranks);
+  reader.add_missing_data();
+  return reader.take();
 }
 
 }  // namespace tokenwerk

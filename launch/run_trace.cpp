@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "launch/counted.h"
 #include "launch/trace_file.h"
 
 namespace tokenwerk {
@@ -71,10 +72,10 @@ void RunTrace::write(Communicator& world) {
   written_ = true;
   if (const std::error_code fault = write_trace(world, file_, *recorder_, environment_->host()))
     return log_warning("no timeline: {} cannot be written: {}", file_.string(), fault.message());
-  log_info("timeline of {} steps in {}: open it in ui.perfetto.dev",
-           std::min(steps_, last_step) - first_step + 1, file_.string());
-  if (recorder_->dropped() > 0)
-    log_warning("{} events of the timeline were dropped", recorder_->dropped());
+  log_info("timeline of {} in {}: open it in ui.perfetto.dev",
+           count_of(std::min(steps_, last_step) - first_step + 1, "step"), file_.string());
+  if (const auto dropped = static_cast<Index>(recorder_->dropped()); dropped > 0)
+    log_warning("the timeline lacks {} that did not fit", count_of(dropped, "event"));
 }
 
 void RunTrace::finish(Communicator& world) {

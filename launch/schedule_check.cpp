@@ -99,8 +99,8 @@ class ScheduleCheck {
             fmt::format("names {}, the schedule has {}", count_of(count, "stage"), *stages));
       const Index sum = std::accumulate(blocks->begin(), blocks->end(), Index{0});
       if (layers_known && sum != facts_.layers())
-        what.push_back(fmt::format("adds up to {}, model.layers is {}", count_of(sum, "block"),
-                                   facts_.layers()));
+        what.push_back(fmt::format("adds up to {}{}, model.layers is {}", count_of(sum, "block"),
+                                   sum >= most_blocks ? " or more" : "", facts_.layers()));
     }
     if (what.empty()) return;
     if (stages && layers_known && *stages <= facts_.layers()) {

@@ -9,9 +9,10 @@
 #include <memory>
 #include <optional>
 
+#include "launch/counted.h"
 #include "launch/exit_code.h"
-#include "launch/nearest.h"
 #include "launch/layout.h"
+#include "launch/nearest.h"
 #include "launch/schedule_report.h"
 #include "parallel/pipeline/generators.h"
 
@@ -63,6 +64,10 @@ int output_columns() {
 
 void run_schedule(ScheduleArguments arguments) {
   StageCosts& costs = arguments.costs;
+  TW_CHECK_AS(ConfigError,
+              costs.forward > 0.0 || costs.backward_input > 0.0 || costs.backward_weight > 0.0,
+              "--forward-cost, --backward-input-cost and --backward-weight-cost are 0: give one of "
+              "them a time above 0, as 1");
   costs.backward = costs.backward_input + costs.backward_weight;
   const PipelineSchedule schedule = schedule_from(arguments);
   const ScheduleReport report = validate(schedule);
@@ -76,8 +81,8 @@ void add_costs(CLI::App& command, StageCosts& costs) {
   // A range refuses no "nan": it compares false with both ends.
   const CLI::Validator is_time(
       [](const std::string& text) {
-        const double time = std::strtod(text.c_str(), nullptr);
-        return time >= 0.0 && time <= 1e9 ? "" : text + " is no time from 0 to 1e9";
+        const auto time = number_of<double>(text);
+        return time && *time >= 0.0 && *time <= 1e9 ? "" : text + " is no time from 0 to 1e9";
       },
       "");
   const auto add = [&](const char* flag, double& cost, const char* what) {
@@ -99,8 +104,13 @@ void add_schedule_command(CLI::App& app, int& exit_code) {
                    "gpipe, 1f1b, interleaved, zb-h1, zb-v, or file:PATH for one of your own")
       ->required()
       ->type_name("");
+  const CLI::Validator is_count(
+      [](const std::string& text) {
+        return number_of<int>(text) ? "" : text + " is no number from 1 to 2147483647";
+      },
+      "");
   const auto add = [&](const char* flag, std::optional<int>& number, const char* what) {
-    command->add_option(flag, number, what)->type_name("INTEGER");
+    command->add_option(flag, number, what)->type_name("INTEGER")->check(is_count);
   };
   add("--pipeline", arguments->ranks, "Pipeline ranks");
   add("--microbatches", arguments->microbatches, "Micro-batches of a step");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "launch/counted.h"
 #include "parallel/pipeline/published.h"
 #include "parallel/pipeline/schedule_text.h"
 #include "parallel/pipeline/timeline.h"
@@ -60,8 +61,9 @@ std::string rank_table(const ScheduleReport& report, const ScheduleTiming& timin
 std::string schedule_report(const PipelineSchedule& schedule, const ScheduleReport& report,
                             const StageCosts& costs, int columns) {
   const ScheduleTiming timing = simulate(schedule, equal_costs(schedule, costs));
-  return fmt::format("# {}: {} ranks, {} stages, {} micro-batches\n", schedule.name,
-                     schedule.ranks(), schedule.stages(), schedule.microbatches) +
+  return fmt::format("# {}: {}, {}, {}\n", schedule.name, count_of(schedule.ranks(), "rank"),
+                     count_of(schedule.stages(), "stage"),
+                     count_of(schedule.microbatches, "micro-batch")) +
          text_of(schedule) + "#\n" + time_text(schedule, timing, costs, columns) + "#\n" +
          cost_text(schedule, timing, costs) + rank_table(report, timing);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 #include "core/data/sample_order.h"
@@ -12,6 +13,7 @@
 #include "launch/agreement.h"
 #include "launch/batch_reader.h"
 #include "launch/completed_recipe.h"
+#include "launch/counted.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
 #include "launch/machine.h"
@@ -46,6 +48,9 @@ LearningRate learning_rate(const TrainingSection& t) {
           .total_steps = t.steps,
           .schedule = schedule};
 }
+
+/// The sign of what is no number says nothing.
+double unsigned_nan(double value) { return std::isnan(value) ? std::abs(value) : value; }
 
 /// What a step took, and how long of it communication held it up.
 struct StepSeconds {
@@ -182,10 +187,10 @@ void TrainingRun::announce() const {
            name_of(c.family), parameter_count(c), flops_per_token(c), c.layers, c.width,
            c.vocabulary);
   log_info(
-      "{} ranks, {}, {} sequences of {} tokens a step, {} a micro-batch; peak {:.4g} FLOP/s "
-      "(matrix product, measured)",
-      environment_.size(), t.precision, t.global_batch, c.sequence_length, t.micro_batch,
-      matrix_peak_);
+      "{}, {}, {} of {} tokens a step, {} a micro-batch; peak {:.4g} FLOP/s (matrix product, "
+      "measured)",
+      count_of(environment_.size(), "rank"), t.precision, count_of(t.global_batch, "sequence"),
+      c.sequence_length, t.micro_batch, matrix_peak_);
 }
 
 StepBatches TrainingRun::batches(std::vector<Index>& samples) {
@@ -242,7 +247,7 @@ void TrainingRun::step() {
   if (!result.finite) {
     const std::string what = fmt::format(
         "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
-        state_.step + 1, result.loss, result.gradient_norm);
+        state_.step + 1, unsigned_nan(result.loss), unsigned_nan(result.gradient_norm));
     throw SharedError(ExitCode::stopped_by_policy, what);  // loss and norm are those of all ranks
   }
   ++state_.step;
@@ -283,8 +288,8 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
     step();
     if (trace_.complete()) trace_.write(world_);
     stopped = all_reduce(world_, Index{stop.received()}, Reduction::max) != 0;
-    if (validation_data_ && (due(t.validate_every.value_or(0)) || state_.step == t.steps))
-      validate_now();
+    const Index validate_every = validation_data_ ? t.validate_every.value_or(0) : 0;
+    if (due(validate_every) || (validate_every > 0 && state_.step == t.steps)) validate_now();
     if (due(recipe_.checkpoint.every)) save();
   }
   if (saved_step_ != state_.step) save();

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/cpu/families.h"
+#include "core/cpu/isa.h"
 #include "core/cpu/pool.h"
 
 namespace tokenwerk {
@@ -57,6 +58,9 @@ class CpuDevice final : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_device(DeviceKind) { return std::make_unique<CpuDevice>(); }
+std::unique_ptr<Device> make_device(DeviceKind) {
+  (void)cpu::isa();  // refuses a wrong TOKENWERK_ISA here, not in the midst of a parallel loop
+  return std::make_unique<CpuDevice>();
+}
 
 }  // namespace tokenwerk

@@ -63,12 +63,15 @@ TEST(CommandLine, FaultsOfTheRecipeEndWithCodeTwo) {
       {"train", file.c_str(), "--training.clip", "-1", "--model.tide=3", "--training.seed", "-7"});
   EXPECT_EQ(other.code, 2);
   EXPECT_EQ(other.error,
-            "3 faults in the recipe:\n"
+            "4 faults in the recipe:\n"
             "--model.tide: unknown flag; the nearest known one is --model.tied\n"
             "--training.seed: training.seed: -7 is not an integer, 0 or more; the nearest legal "
             "value is 0\n"
             "--training.clip: training.clip: -1 is not a number, 0 or more; the nearest legal "
-            "value is 0\n");
+            "value is 0\n" +
+                file +
+                ":4:1: data.train: no file x.bin (it is a path prefix, as `prepare --output` "
+                "takes)\n");
 }
 
 TEST(CommandLine, TheLastOfTwoEqualFlagsCounts) {
@@ -78,9 +81,8 @@ TEST(CommandLine, TheLastOfTwoEqualFlagsCounts) {
       file, "[model]\npreset = \"gpt2-124m\"\n[data]\ntrain = \"x\"\n[training]\nsteps = 1\n");
   const Outcome outcome =
       run({"train", file.c_str(), "--training.clip", "0", "--training.clip", "-2"});
-  EXPECT_EQ(outcome.error,
-            "--training.clip: training.clip: -2 is not a number, 0 or more; the nearest legal "
-            "value is 0\n");
+  EXPECT_NE(outcome.error.find("training.clip: -2 is not a number"), std::string::npos);
+  EXPECT_EQ(outcome.error.find("-1 is not a number"), std::string::npos) << outcome.error;
 }
 
 TEST(CommandLine, AFlagWantsItsValue) {

@@ -26,6 +26,7 @@ TEST(LayoutAdvice, ReportsAllFaultsAtOnceEachAsIfTheOthersWereMended) {
       {"parallel.virtual_stages", "2"}};
   EXPECT_EQ(fault(small, flags, 8),
             "10 faults in the recipe:\n"
+            "--parallel.zero: parallel.zero: 5 is not 0, 1, 2 or 3; the nearest legal value is 3\n"
             "--parallel.zero_group: parallel.zero_group: 0 is not an integer above 0; the nearest "
             "legal value is 1\n"
             "--parallel.tensor: parallel.tensor: 3 does not divide 8 ranks, model.heads = 4, "
@@ -38,7 +39,6 @@ TEST(LayoutAdvice, ReportsAllFaultsAtOnceEachAsIfTheOthersWereMended) {
             "2, which parallel.sequence needs; the nearest legal value is 32\n"
             "run.toml:12:1: training.global_batch: 8 is no multiple of training.micro_batch x "
             "parallel.data = 6; the nearest legal values are 6 and 12\n"
-            "--parallel.zero: parallel.zero: 5 is not 0, 1, 2 or 3; the nearest legal value is 3\n"
             "--parallel.virtual_stages: parallel.virtual_stages: 2 is not what zb-h1 has: 1 stage "
             "on each rank; the nearest legal value is 1\n"
             "--parallel.schedule: parallel.schedule: \"zbh1\" is not gpipe, 1f1b, interleaved, "

@@ -143,9 +143,22 @@ TEST(LayoutFaults, RefusesTensorDegreesThatCutAChunkOfTheFixedOrder) {
                                       {"training.global_batch", "24"},
                                       {"model.width", "48"},
                                       {"model.heads", "6"}};
-  EXPECT_EQ(fault_of("parallel.tensor", "3", flags, 6),
-            "3 does not divide 8, the chunks of training.reproducible; the nearest legal value is "
-            "2");
+  EXPECT_EQ(
+      fault_of("parallel.tensor", "3", flags, 6),
+      "3 does not divide the 8 chunks of training.reproducible; the nearest legal value is 2");
+}
+
+TEST(LayoutFaults, StagesMayBeAnArray) {
+  const auto with = [](const std::string& stages) {
+    return std::string(small) + "[parallel]\npipeline = 2\nstages = " + stages + "\n";
+  };
+  EXPECT_EQ(read(with("[1, 1]"), {}, 2).parallel.stages, "1,1");
+  EXPECT_EQ(fault(with("[1, 2]"), {}, 2),
+            "run.toml:16:1: parallel.stages: adds up to 3 blocks, model.layers is 2; the nearest "
+            "legal value is 1,1");
+  EXPECT_EQ(fault(with("[]"), {}, 2), "run.toml:16:1: parallel.stages: is empty");
+  EXPECT_EQ(fault(with("[1, \"1\"]"), {}, 2),
+            "run.toml:16:1: parallel.stages: is an array, not numbers above 0, as 3,4,4,3");
 }
 
 TEST(LayoutFaults, RefusesStagesThatAreNotTheModel) {
@@ -157,11 +170,18 @@ TEST(LayoutFaults, RefusesStagesThatAreNotTheModel) {
             "adds up to 3 blocks, model.layers is 4; the nearest legal value is 1,3");
   EXPECT_EQ(stages("9,1"),
             "adds up to 10 blocks, model.layers is 4; the nearest legal value is 3,1");
+  EXPECT_EQ(stages("99999999999,1"),
+            "adds up to 100000000000 blocks, model.layers is 4; the nearest legal value is 3,1");
+  EXPECT_EQ(
+      stages("1,99999999999999999999"),
+      "adds up to 1000000000001 blocks or more, model.layers is 4; the nearest legal value is "
+      "1,3");
   EXPECT_EQ(stages("1,2,1"), "names 3 stages, the schedule has 2; the nearest legal value is 1,3");
   EXPECT_EQ(stages("3"),
             "names 1 stage, the schedule has 2; adds up to 3 blocks, model.layers is 4; the "
             "nearest legal value is 3,1");
-  for (const char* text : {"1, 3", "0,4", "4,", ",4", "a", "2;2", "9223372036854775807,5", "-1,5"})
+  for (const char* text :
+       {"1, 3", "0,4", "4,", ",4", "a", "2;2", "-99999999999999999999,5", "-1,5"})
     EXPECT_EQ(stages(text), fmt::format("\"{}\" is no list of numbers above 0, as 3,4,4,3; a legal "
                                         "value is 1,3",
                                         text));

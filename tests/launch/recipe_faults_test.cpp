@@ -58,10 +58,9 @@ TEST(RecipeFaults, RefusesValuesOutOfRangeWithTheNearestLegalOne) {
   EXPECT_EQ(fault(std::string(small) + "validate_batches = 0\n"),
             "run.toml:14:1: training.validate_batches: 0 is not an integer above 0; the nearest "
             "legal value is 1");
-  EXPECT_EQ(
-      fault(std::string(small) + "stop_after = 99999999999\n"),
-      "run.toml:14:1: training.stop_after: 99999999999 is not an integer above 0; the nearest "
-      "legal value is 2147483647");
+  EXPECT_EQ(fault(std::string(small) + "stop_after = 99999999999\n"),
+            "run.toml:14:1: training.stop_after: 99999999999 is too large; the nearest legal value "
+            "is 2147483647");
   EXPECT_EQ(fault(std::string(small) + "beta1 = 1.0\n"),
             "run.toml:14:1: training.beta1: 1 is not a number from 0 to below 1");
   EXPECT_EQ(
@@ -78,6 +77,24 @@ TEST(RecipeFaults, RefusesValuesOutOfRangeWithTheNearestLegalOne) {
       "is bf16");
   EXPECT_EQ(fault(std::string(small) + "[log]\ndirectory = \"\"\n"),
             "run.toml:15:1: log.directory: is empty");
+}
+
+TEST(RecipeFaults, SaysThatANumberIsTooLargeHoweverLongItIs) {
+  const auto said = [](const char* key, const char* text) {
+    const std::string message = fault(small, {{key, text}});
+    return message.substr(message.find(": ", message.find(": ") + 2) + 2);
+  };
+  for (const char* text : {"2147483648", "9223372036854775807", "12345678901234567890"})
+    EXPECT_EQ(said("parallel.tensor", text),
+              std::string(text) + " is too large; the nearest legal value is 2147483647");
+  EXPECT_EQ(said("training.seed", "12345678901234567890"),
+            "12345678901234567890 is too large; the nearest legal value is 9223372036854775807");
+  EXPECT_EQ(said("parallel.tensor", "-12345678901234567890"),
+            "-12345678901234567890 is not an integer above 0; the nearest legal value is 1");
+  EXPECT_EQ(said("parallel.tensor", "1x"), "\"1x\" is not an integer above 0");
+  EXPECT_EQ(said("parallel.zero", "99999999999999999999"),
+            "99999999999999999999 is not 0, 1, 2 or 3; the nearest legal value is 3");
+  EXPECT_EQ(said("parallel.zero", "-1"), "-1 is not 0, 1, 2 or 3; the nearest legal value is 0");
 }
 
 TEST(RecipeFaults, RefusesABatchThatDoesNotDivide) {
@@ -179,7 +196,10 @@ TEST(RecipeFaults, SaysWhereTheTomlIsBroken) {
 
 TEST(RecipeFaults, SaysWhyAFileCannotBeRead) {
   const test::TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0666), 0);
   for (const auto& [path, reason] : {std::pair{folder / "none.toml", "No such file or directory"},
+                                     std::pair{folder / "pipe", "not a regular file"},
+                                     std::pair{std::string("/dev/zero"), "not a regular file"},
                                      std::pair{folder.path().string(), "Is a directory"}}) {
     try {
       (void)read_recipe(path, {}, 1);
@@ -196,10 +216,7 @@ TEST(RecipeFaults, ValidateFindsTheFaultsOfARecipeMadeByAProgram) {
   recipe.training.micro_batch = 0;
   recipe.training.beta1 = 2;
   EXPECT_THROW(validate(recipe, 1), ConfigError);
-  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0666), 0);
 }
-                                     std::pair{folder / "pipe", "not a regular file"},
-                                     std::pair{std::string("/dev/zero"), "not a regular file"},
 
 }  // namespace
 }  // namespace tokenwerk

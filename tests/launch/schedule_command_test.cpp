@@ -162,6 +162,16 @@ TEST(ScheduleCommand, WrongArgumentsAreAnsweredWithTheNearestLegalOnes) {
               2)
         << cost;
   EXPECT_EQ(run("gpipe", 0, 2).code, 2);
+  for (const char* number : {"x", "2x", "99999999999", "1.5"}) {
+    const Outcome outcome = run({"gpipe", "--pipeline", number, "--microbatches", "2"});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.error, HasSubstr(std::string("--pipeline: ") + number +
+                                         " is no number from 1 to 2147483647"));
+  }
+  EXPECT_THAT(run({"gpipe", "--pipeline", "2", "--microbatches", "2", "--forward-cost", "0",
+                   "--backward-input-cost", "0", "--backward-weight-cost", "0"})
+                  .error,
+              HasSubstr("give one of them a time above 0"));
 }
 
 }  // namespace

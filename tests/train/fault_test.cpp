@@ -112,6 +112,7 @@ TEST(Fault, ALossThatIsNoNumberStopsTheRunWith5AndIsLogged) {
                      5);
     expect_named(result, 5, "training stops");
     expect_said_once(result, "training stops");
+    EXPECT_EQ(result.output.find("-nan"), std::string::npos) << result.output;
     EXPECT_NE(folder.bytes(run + "/log.txt").find("error step"), std::string::npos);
   }
 }
@@ -143,6 +144,23 @@ TEST(Fault, ARefusedResumeLeavesNoRunBehindAndSaysOnceWhy) {
   }
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "there"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "new"));
+}
+
+TEST(Fault, AnUnknownInstructionSetIsRefused) {
+  const TrainingFolder folder(gpt_model);
+  std::map<std::string, std::string> environment = training_environment();
+  environment["TOKENWERK_ISA"] = "sse9";
+  for (const int ranks : {1, 2})
+    expect_named(run_command(folder.command(ranks, "run"), folder.path(), environment), 2,
+                 "TOKENWERK_ISA=sse9 is none of scalar, avx2, avx512");
+}
+
+TEST(Fault, MissingDataIsNamedBesideFaultsOfTheRecipe) {
+  const TrainingFolder folder(gpt_model);
+  const CommandResult result =
+      folder.train(2, "run", {"--data.train", "data/nope", "--parallel.tensor", "3"}, 2);
+  expect_named(result, 2, "2 faults in the recipe:\n--parallel.tensor: ");
+  expect_named(result, 2, "--data.train: data.train: no file data/nope.bin (it is a path prefix");
 }
 
 TEST(Fault, AFreshRunBesideCheckpointsOfAnotherIsRefused) {

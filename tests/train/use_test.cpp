@@ -27,6 +27,14 @@ TEST(Use, EvaluateGivesTheLossThatValidationFound) {
   EXPECT_NEAR(std::stod(two.output.substr(two.output.find("loss") + 4)), expected, 1e-5 * expected);
 }
 
+TEST(Use, ValidatesWhenAskedToAndAtTheEndOrNever) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "some", {"--training.validate_every", "15"});
+  EXPECT_EQ(folder.validation_losses("some").size(), 2u);
+  folder.train(1, "none", {"--training.validate_every", "0"});
+  EXPECT_EQ(folder.validation_losses("none").size(), 0u);
+}
+
 TEST(Use, WhatOneProcessDoesIsRefusedUnderALauncher) {
   const TrainingFolder folder(gpt_model);
   const CommandResult result = run_command(tokenwerk_command(2, {"generate", "run/checkpoints"}),
