@@ -17,10 +17,11 @@ std::vector<std::string_view> preset_choices() {
 #define TW_KEY(section, name) \
   #section, #name, Member(+[](Recipe& recipe) -> decltype(recipe.section.name)& { return recipe.section.name; })
 
-std::vector<RecipeKey> make_table() {
+// Columns: key, legal values, choices, default where the member has none of its own, help.
+
+std::vector<RecipeKey> keys_of_the_model() {
   using enum Legal;
   return {
-      // key, legal values, choices, default where the member has none of its own, help
       {TW_KEY(model, family), choice, {"gpt", "llama"}, "the preset's",
        "gpt: LayerNorm, GELU, learned positions, biases; llama: RMSNorm, SwiGLU, RoPE"},
       {TW_KEY(model, preset), choice,
@@ -45,7 +46,12 @@ std::vector<RecipeKey> make_table() {
       {TW_KEY(data, train), text, {}, "", "path prefix of the training tokens, PREFIX.bin and PREFIX.idx"},
       {TW_KEY(data, validation), text, {}, "none", "path prefix of the validation tokens"},
       {TW_KEY(data, sequence_length), positive, {}, "", "tokens of a sequence"},
+  };
+}
 
+std::vector<RecipeKey> keys_of_training() {
+  using enum Legal;
+  return {
       {TW_KEY(training, steps), positive, {}, "", "optimizer steps of the whole run"},
       {TW_KEY(training, stop_after), positive, {}, "steps",
        "step after which to save and end early; the learning rate still follows the whole run"},
@@ -73,7 +79,12 @@ std::vector<RecipeKey> make_table() {
       {TW_KEY(training, validate_every), not_negative, {}, "250 with data.validation, otherwise 0",
        "steps between validations, the last one of the run besides; 0: never"},
       {TW_KEY(training, validate_batches), positive, {}, "", "global batches that one validation reads"},
+  };
+}
 
+std::vector<RecipeKey> keys_of_the_layout() {
+  using enum Legal;
+  return {
       {TW_KEY(parallel, data), positive, {}, "ranks / (tensor x pipeline)",
        "data-parallel degree: copies of the model that share a batch"},
       {TW_KEY(parallel, tensor), positive, {}, "",
@@ -91,7 +102,12 @@ std::vector<RecipeKey> make_table() {
       {TW_KEY(parallel, zero_keep), flag, {}, "false", "zero 3: whether gathered weights stay for the step"},
       {TW_KEY(parallel, recompute), choice, {"none", "selective", "full"}, "",
        "activations made again in backward: none, what is cheap and large, or all but a block's input"},
+  };
+}
 
+std::vector<RecipeKey> keys_of_what_a_run_leaves() {
+  using enum Legal;
+  return {
       {TW_KEY(checkpoint, directory), text, {}, "log.directory/checkpoints", "folder of step-00000100 and its like"},
       {TW_KEY(checkpoint, every), not_negative, {}, "", "steps between checkpoints; 0: only at the end"},
       {TW_KEY(checkpoint, keep), not_negative, {}, "", "newest checkpoints kept; 0: all"},
@@ -111,6 +127,14 @@ std::vector<RecipeKey> make_table() {
 
 #undef TW_KEY
 // clang-format on
+
+std::vector<RecipeKey> make_table() {
+  std::vector<RecipeKey> table;
+  for (const auto& keys :
+       {keys_of_the_model(), keys_of_training(), keys_of_the_layout(), keys_of_what_a_run_leaves()})
+    table.insert(table.end(), keys.begin(), keys.end());
+  return table;
+}
 
 }  // namespace
 

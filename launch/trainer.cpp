@@ -22,6 +22,7 @@
 #include "launch/run_log.h"
 #include "launch/run_trace.h"
 #include "launch/signals.h"
+#include "launch/step_meter.h"
 #include "launch/traffic_report.h"
 #include "launch/train_step.h"
 #include "launch/training_checkpoint.h"
@@ -52,11 +53,6 @@ LearningRate learning_rate(const TrainingSection& t) {
 /// The sign of what is no number says nothing.
 double unsigned_nan(double value) { return std::isnan(value) ? std::abs(value) : value; }
 
-/// What a step took, and how long of it communication held it up.
-struct StepSeconds {
-  double whole = 0.0, waiting = 0.0;
-};
-
 class TrainingRun {
  public:
   TrainingRun(MpiEnvironment& environment, const Recipe& recipe);
@@ -72,8 +68,6 @@ class TrainingRun {
   void validate_now();
   void save();
   [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
-  [[nodiscard]] StepMetrics metrics(const StepResult& result, const StepSeconds& seconds,
-                                    double rate);
 
   MpiEnvironment& environment_;
   Recipe recipe_;
@@ -91,9 +85,8 @@ class TrainingRun {
   TrafficReport traffic_;
   LearningRate learning_rate_;
   TrainingState state_;
-  double matrix_peak_ = 0.0;   ///< FLOP/s of all ranks together
-  double step_seconds_ = 0.0;  ///< smoothed, for the time that is left
   std::optional<Index> saved_step_;
+  std::optional<StepMeter> meter_;
   std::optional<RunDirectories> directories_;  ///< on the first rank
   std::optional<RunLog> log_;
 };
@@ -145,7 +138,7 @@ void TrainingRun::start() {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
-  matrix_peak_ = measured_matrix_peak(world_, model_.dtype());
+  meter_.emplace(recipe_, model_.config(), measured_matrix_peak(world_, model_.dtype()));
 }
 
 /// From a checkpoint, from the weights of one, or from the seed.
@@ -190,7 +183,7 @@ void TrainingRun::announce() const {
       "{}, {}, {} of {} tokens a step, {} a micro-batch; peak {:.4g} FLOP/s (matrix product, "
       "measured)",
       count_of(environment_.size(), "rank"), t.precision, count_of(t.global_batch, "sequence"),
-      c.sequence_length, t.micro_batch, matrix_peak_);
+      c.sequence_length, t.micro_batch, meter_->matrix_peak());
 }
 
 StepBatches TrainingRun::batches(std::vector<Index>& samples) {
@@ -208,29 +201,6 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
   };
   const Index targets = t.global_batch * model_.config().sequence_length;
   return {reader_.rows(), read, 1.0 / static_cast<double>(targets), mine.first - state_.samples};
-}
-
-StepMetrics TrainingRun::metrics(const StepResult& result, const StepSeconds& seconds,
-                                 double rate) {
-  const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
-  const double speed = static_cast<double>(tokens) / seconds.whole;
-  step_seconds_ = step_seconds_ == 0.0 ? seconds.whole : 0.9 * step_seconds_ + 0.1 * seconds.whole;
-  const Index last = recipe_.training.stop_after.value_or(recipe_.training.steps);
-  StepMetrics out;
-  out.step = state_.step;
-  out.loss = result.loss;
-  out.learning_rate = rate;
-  out.grad_norm = result.gradient_norm;
-  out.tokens = state_.tokens;
-  out.step_seconds = seconds.whole;
-  out.tokens_per_second = speed;
-  out.mfu = flops_per_token(model_.config()) * speed / matrix_peak_;
-  out.memory_peak_bytes =
-      all_reduce(world_, static_cast<Index>(device_->memory().peak), Reduction::max);
-  out.comm_exposed_fraction = seconds.waiting / seconds.whole;
-  out.data_wait_fraction = reader_.take_seconds() / seconds.whole;
-  out.eta_seconds = static_cast<double>(last - state_.step) * step_seconds_;
-  return out;
 }
 
 void TrainingRun::step() {
@@ -253,8 +223,13 @@ void TrainingRun::step() {
   ++state_.step;
   state_.samples += recipe_.training.global_batch;
   state_.tokens += recipe_.training.global_batch * model_.config().sequence_length;
-  const StepSeconds seconds{seconds_since(start), environment_.waited_seconds() - waited};
-  log_->step(metrics(result, seconds, rate));
+  StepMetrics metrics = meter_->metrics(result, state_, rate,
+                                        {.whole = seconds_since(start),
+                                         .waiting = environment_.waited_seconds() - waited,
+                                         .reading = reader_.take_seconds()});
+  metrics.memory_peak_bytes =
+      all_reduce(world_, static_cast<Index>(device_->memory().peak), Reduction::max);
+  log_->step(metrics);
 }
 
 void TrainingRun::validate_now() {
