@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "core/tensor.h"
 #include "parallel/mesh.h"
@@ -45,7 +46,8 @@ class Communicator {
   [[nodiscard]] Device& device() const { return *device_; }
 
   /// A stream on which collectives run beside compute, in the order in which they were queued.
-  [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() = 0;
+  /// Timelines call it by its purpose.
+  [[nodiscard]] virtual std::unique_ptr<Stream> make_stream(std::string purpose) = 0;
   /// Moves queued work on where nothing else does; never blocks. Call it between layers.
   virtual void progress() {}
 

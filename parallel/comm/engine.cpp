@@ -84,8 +84,9 @@ void CommEngine::work(const std::stop_token& stop) {
   }
 }
 
-CommQueue::CommQueue(CommEngine& engine, Device& device)
+CommQueue::CommQueue(CommEngine& engine, Device& device, std::string purpose)
     : engine_(&engine),
+      purpose_(std::move(purpose)),
       scratch_(device, DType::f32, Shape{static_cast<Index>(plan_scratch_bytes / sizeof(float))}),
       exceptions_(std::uncaught_exceptions()) {
   engine.serialized([this] { engine_->queues_.push_back(this); });
@@ -159,7 +160,8 @@ void CommQueue::note_end() {
   latest_ = label;
   if (began_ == Clock::time_point() || !recorded()) return;
   TraceRecorder& trace = *engine_->trace_;
-  if (track_ < 0) track_ = trace.add_track(fmt::format("communication, {}", name_of(label.axis)));
+  if (track_ < 0)
+    track_ = trace.add_track(fmt::format("communication, {}, {}", name_of(label.axis), purpose_));
   trace.add({.name = std::string(name_of(label.collective)),
              .category = "communication",
              .track = track_,

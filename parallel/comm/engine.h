@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -83,7 +84,7 @@ class CommEngine {
 /// Operations that run one after the other. One thread submits and waits.
 class CommQueue {
  public:
-  CommQueue(CommEngine& engine, Device& device);
+  CommQueue(CommEngine& engine, Device& device, std::string purpose);
   CommQueue(const CommQueue&) = delete;
   CommQueue& operator=(const CommQueue&) = delete;
   /// Waits for what is under way, logging its errors; halts the engine instead where an exception
@@ -115,6 +116,7 @@ class CommQueue {
   [[nodiscard]] bool recorded() const;
 
   CommEngine* engine_;
+  std::string purpose_;  ///< names its track of a timeline
   Tensor scratch_;
   Idle idle_;
   int exceptions_;                                  ///< under way when this was made
@@ -132,7 +134,8 @@ class CommQueue {
 /// A stream whose work is collectives. Events must not outlive it.
 class CommStream final : public Stream {
  public:
-  CommStream(CommEngine& engine, Device& device) : Stream(device), queue_(engine, device) {}
+  CommStream(CommEngine& engine, Device& device, std::string purpose)
+      : Stream(device), queue_(engine, device, std::move(purpose)) {}
 
   [[nodiscard]] Event record() override;
   /// Blocks the caller until the event has passed: work is given to the cpu in program order.

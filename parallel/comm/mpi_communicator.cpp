@@ -18,7 +18,7 @@ MpiCommunicator::MpiCommunicator(Axis axis, Device& device, CommEngine& engine, 
     : Communicator(axis, rank, size, device),
       engine_(&engine),
       comm_(std::move(comm)),
-      inline_queue_(engine, device),
+      inline_queue_(engine, device, "at once"),
       sent_(static_cast<std::size_t>(size)),
       received_(static_cast<std::size_t>(size)) {}
 
@@ -29,8 +29,8 @@ MpiCommunicator::~MpiCommunicator() {
     engine_->serialized([this] { comm_.reset(); });
 }
 
-std::unique_ptr<Stream> MpiCommunicator::make_stream() {
-  return std::make_unique<CommStream>(*engine_, device());
+std::unique_ptr<Stream> MpiCommunicator::make_stream(std::string purpose) {
+  return std::make_unique<CommStream>(*engine_, device(), std::move(purpose));
 }
 
 void MpiCommunicator::progress() { engine_->help(); }

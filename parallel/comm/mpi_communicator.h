@@ -17,7 +17,7 @@ class MpiCommunicator final : public Communicator {
                   int size);
   ~MpiCommunicator() override;
 
-  [[nodiscard]] std::unique_ptr<Stream> make_stream() override;
+  [[nodiscard]] std::unique_ptr<Stream> make_stream(std::string purpose) override;
   void progress() override;
   [[nodiscard]] CommEngine& engine() const { return *engine_; }
   [[nodiscard]] MPI_Comm handle() const { return comm_.get(); }

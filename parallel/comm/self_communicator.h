@@ -9,7 +9,9 @@ namespace tokenwerk {
 class SelfCommunicator final : public Communicator {
  public:
   SelfCommunicator(Axis axis, Device& device) : Communicator(axis, 0, 1, device) {}
-  [[nodiscard]] std::unique_ptr<Stream> make_stream() override { return device().make_stream(); }
+  [[nodiscard]] std::unique_ptr<Stream> make_stream(std::string) override {
+    return device().make_stream();
+  }
 
  private:
   void do_all_reduce(Stream&, TensorView, Reduction) override {}

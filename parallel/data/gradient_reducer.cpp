@@ -70,7 +70,7 @@ GradientReducer::GradientReducer(Communicator& comm, TensorView gradient,
                            bucket);
   }
   ready_.assign(units_.size(), 0);
-  stream_ = comm.make_stream();
+  stream_ = comm.make_stream("gradients");
 }
 
 GradientReducer::GradientReducer(Communicator& comm, const ParameterStore& store,

@@ -17,7 +17,7 @@ ShardedGradients::ShardedGradients(Stream& stream, const DataAxes& axes,
       whole_(store.groups().size()),
       sink_(*this),
       completion_(units, store.groups().size()),
-      stream_(axes.data->make_stream()) {
+      stream_(axes.data->make_stream("gradients")) {
   fill(stream, shards_, 0.0);  // gaps
 }
 

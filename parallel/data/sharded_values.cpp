@@ -12,7 +12,7 @@ ShardedValues::ShardedValues(Communicator& shard, const ParameterStore& store, c
       order_(std::move(order)),
       gathered_(gathered),
       weights_(store.groups().size()),
-      stream_(shard.make_stream()) {}
+      stream_(shard.make_stream("weights")) {}
 
 void ShardedValues::gather(Stream& stream, ParameterGroup& group) {
   Weights& weights = weights_[at(group)];

@@ -51,7 +51,7 @@ ScatteredGradients::ScatteredGradients(Stream& stream, const DataAxes& axes,
       gradients_(flat_gradients(stream, store)),
       sink_(store, gradients_),
       completion_(units, store.groups().size()),
-      stream_(axes.data->make_stream()) {}
+      stream_(axes.data->make_stream("gradients")) {}
 
 void ScatteredGradients::begin(Index microbatches) {
   sink_.begin();

@@ -18,7 +18,8 @@ PipelineInterpreter::PipelineInterpreter(PipelineSchedule schedule, Communicator
     for (const std::optional<Message>& message : {transfers.input, transfers.output}) {
       if (!message || message->peer == pipeline.rank() || streams_.contains(message->peer))
         continue;
-      streams_[message->peer] = {pipeline.make_stream(), pipeline.make_stream()};
+      streams_[message->peer] = {pipeline.make_stream(fmt::format("to {}", message->peer)),
+                                 pipeline.make_stream(fmt::format("from {}", message->peer))};
     }
   }
 }

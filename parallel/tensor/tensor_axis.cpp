@@ -5,7 +5,10 @@
 namespace tokenwerk {
 
 TensorAxis::TensorAxis(Communicator& tensor, TokenLayout layout, Communicator* copies)
-    : tensor_(&tensor), copies_(copies), layout_(layout), stream_(tensor.make_stream()) {}
+    : tensor_(&tensor),
+      copies_(copies),
+      layout_(layout),
+      stream_(tensor.make_stream("activations")) {}
 
 Share TensorAxis::share(Index units) const {
   if (units >= size()) {

@@ -110,6 +110,20 @@ TEST(Trace, ClocksOfRanksAgreeOnWhatComesFirst) {
   }
 }
 
+TEST(Trace, EveryTrackHasANameOfItsOwn) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(4, "run", {"--log.trace", "true", "--parallel.pipeline", "2"});
+  std::set<std::string> names;
+  const Json json = Json::parse(folder.bytes("run/trace.json"));
+  for (const Json& e : json.at("traceEvents")) {
+    if (e.at("name") != "thread_name" || e.at("pid") != 0) continue;
+    const std::string name = e.at("args").at("name");
+    EXPECT_TRUE(names.insert(name).second) << "a second " << name;
+  }
+  for (const std::string name : {"data, gradients", "pipeline, to 1", "pipeline, from 1"})
+    EXPECT_TRUE(names.contains("communication, " + name)) << name;
+}
+
 TEST(Trace, CollectivesCarryTheBytesOfTheLayout) {
   const TrainingFolder folder(gpt_model);
   const CommandResult result = folder.train(2, "run", {"--log.trace", "true"});

@@ -52,7 +52,7 @@ class Collective : public testing::TestWithParam<Where> {
   }
 
   World world_;
-  std::unique_ptr<Stream> own_ = world_.comm->make_stream();
+  std::unique_ptr<Stream> own_ = world_.comm->make_stream("test");
 };
 
 TEST_P(Collective, AllReduceSumsF32) { expect_all_reduce<float>(); }
@@ -197,7 +197,7 @@ TEST(Communicator, RefusesArraysThatDoNotFit) {
 TEST(Communicator, NamesOperationAxisSizeAndPeerWhenAMessageFails) {
   World world;
   if (world.size() < 2) GTEST_SKIP() << "a rank alone sends no messages";
-  const auto stream = world.comm->make_stream();
+  const auto stream = world.comm->make_stream("test");
   std::vector<float> x(world.rank() == 0 ? 8 : 4);
   const TensorView view = view_of(x, *world.device);
   if (world.rank() == 0) world.comm->exchange(*stream, {.send = view, .to = 1});

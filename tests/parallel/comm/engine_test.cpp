@@ -36,7 +36,7 @@ void expect_sum(const std::vector<float>& x, std::uint64_t seed, int size) {
 TEST(Engine, CountsHowLongTheProgramWaits) {
   World world;
   const double before = environment().waited_seconds();
-  const auto stream = world.comm->make_stream();
+  const auto stream = world.comm->make_stream("test");
   std::vector<float> x(100, 1.0f);
   world.comm->all_reduce(*stream, view_of(x, *world.device));
   stream->synchronize();
@@ -52,7 +52,7 @@ TEST(Engine, CountsHowLongTheProgramWaits) {
 
 TEST(Engine, RunsTwoStreamsAndTheCallerOnOneCommunicatorTogether) {
   World world;
-  const auto first = world.comm->make_stream(), second = world.comm->make_stream();
+  const auto first = world.comm->make_stream("test"), second = world.comm->make_stream("test");
   for (std::uint64_t round = 0; round < 8; ++round) {
     const std::size_t count = 1 + mix(round) % 60000;
     std::vector<float> a = values_of(round, world.rank(), count);
@@ -78,7 +78,7 @@ TEST(Engine, RunsTwoStreamsAndTheCallerOnOneCommunicatorTogether) {
 
 TEST(Engine, KeepsTheOrderOfAStreamsWork) {
   World world;
-  const auto stream = world.comm->make_stream();
+  const auto stream = world.comm->make_stream("test");
   std::vector<float> x = values_of(1, world.rank(), 5001);
   world.comm->all_reduce(*stream, view_of(x, *world.device));
   world.comm->all_reduce(*stream, view_of(x, *world.device));
@@ -99,7 +99,7 @@ TEST(Engine, WorksOnAxesOfAMeshSideBySide) {
   const auto pipeline = environment().make_communicator(*world.device, mesh, Axis::pipeline);
   EXPECT_EQ(pipeline->size(), 1);
   EXPECT_EQ(data->axis(), Axis::data);
-  const auto stream = data->make_stream();
+  const auto stream = data->make_stream("test");
   std::vector<float> ranks = {static_cast<float>(world.rank())};
   std::vector<float> large(300000, 1.0f);
   data->all_reduce(*stream, view_of(large, *world.device));
@@ -117,7 +117,7 @@ TEST(Engine, WorksOnAxesOfAMeshSideBySide) {
 TEST(Engine, MovesWorkOnByProgressAlone) {
   if (environment().has_thread()) GTEST_SKIP() << "the engine's thread does it";
   World world;
-  const auto stream = world.comm->make_stream();
+  const auto stream = world.comm->make_stream("test");
   std::vector<float> x = values_of(3, world.rank(), 100001);
   world.comm->all_reduce(*stream, view_of(x, *world.device));
   const std::vector<float> sum = [&] {
@@ -133,7 +133,7 @@ TEST(Engine, MovesWorkOnByProgressAlone) {
 
 TEST(Engine, ManyShortCollectivesInFlightAtOnceAllArrive) {
   World world;
-  const auto stream = world.comm->make_stream();
+  const auto stream = world.comm->make_stream("test");
   std::vector<std::vector<float>> all;
   for (std::uint64_t i = 0; i < 100; ++i) all.push_back(values_of(i, world.rank(), 1 + i % 7));
   for (std::vector<float>& x : all) world.comm->all_reduce(*stream, view_of(x, *world.device));
@@ -152,7 +152,7 @@ MessageCount sent_by(Collective collective, Body&& body) {
 
 TEST(Engine, CountsTheBytesThatTheAlgorithmsPromise) {
   World world;
-  const auto stream = world.comm->make_stream();
+  const auto stream = world.comm->make_stream("test");
   const Index p = world.size(), n = 100000 * p;
   std::vector<float> whole(static_cast<std::size_t>(n)), part(100000);
   const TensorView x = view_of(whole, *world.device), y = view_of(part, *world.device);
