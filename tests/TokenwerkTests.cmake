@@ -1,8 +1,9 @@
-# tokenwerk_tests(NAME LABEL PATTERN... LIBRARIES ...) makes one gtest program of all files that match
-# and registers each of its tests with ctest under the label.
+# tokenwerk_tests(NAME LABEL PATTERN... LIBRARIES ...) makes one gtest program of all files that match, but for those of
+# several processes (*_dist_test.cpp), and registers each of its tests with ctest under the label.
 function(tokenwerk_tests name label)
   cmake_parse_arguments(ARG "" "" "PATTERNS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARG_PATTERNS})
+  list(FILTER sources EXCLUDE REGEX "_dist_test\\.cpp$")
   if(NOT sources)
     return()
   endif()
@@ -86,7 +87,8 @@ tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
 tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES tokenwerk::parallel
   PATTERNS parallel/comm/communicator_test.cpp parallel/comm/clock_test.cpp parallel/comm/control_test.cpp
            parallel/comm/engine_test.cpp
-           parallel/data/*_test.cpp parallel/tensor/*_test.cpp parallel/checkpoint/checkpoint_sample.cpp)
+           parallel/data/*_test.cpp parallel/tensor/*_test.cpp parallel/checkpoint/*_dist_test.cpp
+           parallel/checkpoint/checkpoint_sample.cpp)
 tokenwerk_mpi_test(comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=on)
 tokenwerk_mpi_test(no_comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=off)
 tokenwerk_mpi_test(abort 3 COMMAND parallel_tests --gtest_also_run_disabled_tests --gtest_filter=*AbortEndsEveryRank EXIT 5)
