@@ -19,7 +19,9 @@ class ThreadCommunicator final : public Communicator {
   ThreadCommunicator(Meeting& meeting, int rank, Device& device)
       : Communicator(Axis::world, rank, static_cast<int>(meeting.given.size()), device),
         meeting_(&meeting) {}
-  [[nodiscard]] std::unique_ptr<Stream> make_stream() override { return device().make_stream(); }
+  [[nodiscard]] std::unique_ptr<Stream> make_stream(std::string) override {
+    return device().make_stream();
+  }
 
  private:
   void do_all_gather(Stream&, void* y, const void* x, std::size_t bytes) override {
