@@ -5,7 +5,8 @@ include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/tokenwerk)
 install(TARGETS tokenwerk_core tokenwerk_parallel tokenwerk_models
   EXPORT tokenwerk
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT tokenwerk
   NAMESPACE tokenwerk:: FILE tokenwerkTargets.cmake DESTINATION ${package_folder})
 

@@ -9,13 +9,15 @@ target_compile_options(tokenwerk_common INTERFACE
   -ffp-contract=off # sums and products round as written: bits must not depend on the compiler's mood
   $<$<BOOL:${TOKENWERK_WERROR}>:-Werror>)
 
-# tokenwerk_folder(NAME SOURCES... ) makes the static library of one folder of the house, tokenwerk::NAME.
+# tokenwerk_folder(NAME SHARED|STATIC SOURCES... ) makes the library of one folder of the house, tokenwerk::NAME. Shared
+# are those that a device's module needs as well as the program that opens it: one copy of them in a process.
 # Include paths begin at the root of the repository: #include "core/tensor.h".
-function(tokenwerk_folder name)
-  add_library(tokenwerk_${name} STATIC ${ARGN})
+function(tokenwerk_folder name kind)
+  add_library(tokenwerk_${name} ${kind} ${ARGN})
   add_library(tokenwerk::${name} ALIAS tokenwerk_${name})
   set_target_properties(tokenwerk_${name} PROPERTIES
-    EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+    EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON INSTALL_RPATH "\$ORIGIN"
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_include_directories(tokenwerk_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/tokenwerk>)

@@ -2,7 +2,7 @@
 /// What a rank has exactly one of: memory, streams and operations.
 
 #include <cstddef>
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -11,26 +11,35 @@
 namespace tokenwerk {
 
 class Device;
+class Stream;
 struct Operations;
 
-enum class DeviceKind { cpu };
+enum class DeviceKind { cpu, cuda };
 
-/// A point in a stream's work. Cheap to copy; a default-made one has always passed.
+/// A point in a stream's work; must not outlive the stream. A default-made one has always passed.
 class Event {
  public:
   Event() = default;
-  /// `wait` blocks the calling thread until the point has passed.
-  explicit Event(std::function<void()> wait) : wait_(std::move(wait)) {}
-  void synchronize() const {
-    if (wait_) wait_();
-  }
+  Event(Stream& stream, std::uint64_t point) : stream_(&stream), point_(point) {}
+
+  /// Null: it has always passed.
+  [[nodiscard]] Stream* stream() const { return stream_; }
+  /// What the stream counts its points by.
+  [[nodiscard]] std::uint64_t point() const { return point_; }
+  /// Blocks the calling thread until the point has passed; errors of the work are thrown here.
+  void synchronize() const;
 
  private:
-  std::function<void()> wait_;
+  Stream* stream_ = nullptr;
+  std::uint64_t point_ = 0;
 };
 
 /// An ordered queue of work on a device. The cpu device's own streams run their work at once, on
-/// the caller; a communicator's stream runs beside it (parallel/comm).
+/// the caller; a communicator's stream runs beside it (parallel/comm), a cuda stream beside all.
+///
+/// Memory follows the stream on which a device's operations run: an array may end when that stream
+/// has been told to wait for whatever else uses it, and another stream waits for that one before it
+/// touches a new array.
 class Stream {
  public:
   explicit Stream(Device& device) : device_(&device) {}
@@ -41,14 +50,20 @@ class Stream {
   [[nodiscard]] Device& device() const { return *device_; }
   /// The point after all work given so far.
   [[nodiscard]] virtual Event record() = 0;
-  /// Work given from now on starts after the event.
+  /// Work given from now on starts after the event, of this stream or any other.
   virtual void wait_for(const Event& event) = 0;
+  /// Blocks the calling thread until the work given before a point of `record` is done.
+  virtual void synchronize_until(std::uint64_t point) = 0;
   /// Returns when all work given so far is done; errors of that work are thrown here.
   virtual void synchronize() = 0;
 
  private:
   Device* device_;
 };
+
+inline void Event::synchronize() const {
+  if (stream_ != nullptr) stream_->synchronize_until(point_);
+}
 
 /// Bytes handed out by a device's allocator.
 struct MemoryStatistics {
@@ -84,7 +99,8 @@ class Device {
   virtual void reset_peak() = 0;
 };
 
-/// The device of this kind for the calling rank. Throws DeviceError where there is none.
-[[nodiscard]] std::unique_ptr<Device> make_device(DeviceKind kind);
+/// The device of this kind for the calling rank, `index` being its place among those of the host:
+/// of a cuda device, the GPU. Throws DeviceError where there is none and says what is missing.
+[[nodiscard]] std::unique_ptr<Device> make_device(DeviceKind kind, int index = 0);
 
 }  // namespace tokenwerk

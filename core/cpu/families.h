@@ -1,8 +1,9 @@
 #pragma once
-/// Makers of the cpu device's operation families, one file of the same name each.
+/// Makers of the cpu device and of its operation families, one file of the same name each.
 
 #include <memory>
 
+#include "core/device.h"
 #include "core/ops/activation.h"
 #include "core/ops/attention.h"
 #include "core/ops/elementwise.h"
@@ -15,6 +16,8 @@
 #include "core/ops/rope.h"
 
 namespace tokenwerk::cpu {
+
+[[nodiscard]] std::unique_ptr<Device> make_device();
 
 [[nodiscard]] std::unique_ptr<MatmulOps> make_matmul_ops();
 [[nodiscard]] std::unique_ptr<NormOps> make_norm_ops();

@@ -198,8 +198,4 @@ void CommQueue::fail(std::exception_ptr error) {
   failed_ = true;
 }
 
-Event CommStream::record() {
-  return Event([queue = &queue_, point = queue_.submitted()] { queue->wait(point); });
-}
-
 }  // namespace tokenwerk

@@ -131,16 +131,17 @@ class CommQueue {
   std::atomic<std::uint64_t> done_ = 0;
 };
 
-/// A stream whose work is collectives. Events must not outlive it.
+/// A stream whose work is collectives.
 class CommStream final : public Stream {
  public:
   CommStream(CommEngine& engine, Device& device, std::string purpose)
       : Stream(device), queue_(engine, device, std::move(purpose)) {}
 
-  [[nodiscard]] Event record() override;
+  [[nodiscard]] Event record() override { return {*this, queue_.submitted()}; }
   /// Blocks the caller until the event has passed: work is given to the cpu in program order.
   void wait_for(const Event& event) override { event.synchronize(); }
   void synchronize() override { queue_.wait(queue_.submitted()); }
+  void synchronize_until(std::uint64_t point) override { queue_.wait(point); }
 
   [[nodiscard]] CommQueue& queue() { return queue_; }
 

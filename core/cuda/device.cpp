@@ -1,0 +1,81 @@
+/// The cuda device: one GPU, its memory and its streams.
+
+#include "core/device.h"
+
+#include "core/cuda/families.h"
+#include "core/cuda/pool.h"
+#include "core/cuda/staging.h"
+
+namespace tokenwerk {
+namespace {
+
+/// How many GPUs there are; throws where there is none. The count is untouched by an error.
+int device_count() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    TW_RAISE(DeviceError, "device cuda: no GPU can be used: ", cudaGetErrorName(status), " (",
+             cudaGetErrorString(status), "); it needs an NVIDIA GPU and its driver");
+  }
+  TW_CHECK_AS(DeviceError, count > 0, "device cuda: the driver knows no GPU");
+  return count;
+}
+
+/// Makes the GPU of this place the calling thread's.
+int selected(int index) {
+  const int count = device_count();
+  TW_CHECK_AS(DeviceError, index < count, "device cuda: rank ", index,
+              " of this host has no GPU, there are ", count, "; start at most ", count,
+              " ranks a host");
+  TW_CUDA(cudaSetDevice(index), " of GPU ", index);
+  return index;
+}
+
+class CudaDevice final : public Device {
+ public:
+  explicit CudaDevice(int index) : index_(selected(index)) {}
+
+  [[nodiscard]] DeviceKind kind() const override { return DeviceKind::cuda; }
+  [[nodiscard]] std::unique_ptr<Stream> make_stream() override {
+    return std::make_unique<cuda::CudaStream>(*this);
+  }
+  [[nodiscard]] const Operations& operations() const override { return operations_; }
+
+  [[nodiscard]] void* allocate(std::size_t bytes) override { return pool_.allocate(bytes); }
+  void release(void* data, std::size_t bytes) noexcept override { pool_.release(data, bytes); }
+  void copy_from_host(Stream& stream, void* to, const void* from, std::size_t bytes) override {
+    staging_.to_device(cuda::handle_of(stream), to, from, bytes);
+  }
+  void copy_to_host(Stream& stream, void* to, const void* from, std::size_t bytes) override {
+    staging_.to_host(cuda::handle_of(stream), to, from, bytes);
+  }
+  [[nodiscard]] MemoryStatistics memory() const override { return pool_.statistics(); }
+  void reset_peak() override { pool_.reset_peak(); }
+
+ private:
+  int index_;
+  cuda::Pool pool_;  // first: the families may hold memory
+  cuda::Staging staging_;
+  std::unique_ptr<MatmulOps> matmul_ = cuda::make_matmul_ops();
+  std::unique_ptr<NormOps> norm_ = cuda::make_norm_ops();
+  std::unique_ptr<ActivationOps> activation_ = cuda::make_activation_ops();
+  std::unique_ptr<RopeOps> rope_ = cuda::make_rope_ops();
+  std::unique_ptr<EmbeddingOps> embedding_ = cuda::make_embedding_ops();
+  std::unique_ptr<AttentionOps> attention_ = cuda::make_attention_ops();
+  std::unique_ptr<LossOps> loss_ = cuda::make_loss_ops();
+  std::unique_ptr<ElementwiseOps> elementwise_ = cuda::make_elementwise_ops();
+  std::unique_ptr<OptimizerOps> optimizer_ = cuda::make_optimizer_ops();
+  std::unique_ptr<RandomOps> random_ = cuda::make_random_ops();
+  Operations operations_{matmul_.get(),    norm_.get(),      activation_.get(), rope_.get(),
+                         embedding_.get(), attention_.get(), loss_.get(),       elementwise_.get(),
+                         optimizer_.get(), random_.get()};
+};
+
+}  // namespace
+}  // namespace tokenwerk
+
+/// The module's entry; the caller owns the device.
+extern "C" tokenwerk::Device* tokenwerk_make_cuda_device(int index) {
+  return std::make_unique<tokenwerk::CudaDevice>(index).release();
+}

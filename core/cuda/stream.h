@@ -1,0 +1,56 @@
+#pragma once
+/// Streams and events of the cuda device.
+
+#include <array>
+
+#include "core/cuda/check.h"
+#include "core/device.h"
+#include "core/unique_handle.h"
+
+namespace tokenwerk::cuda {
+
+struct StreamTraits {
+  using Handle = cudaStream_t;
+  static Handle none() { return nullptr; }
+  static void release(Handle stream) noexcept;
+};
+struct EventTraits {
+  using Handle = cudaEvent_t;
+  static Handle none() { return nullptr; }
+  static void release(Handle event) noexcept;
+};
+using UniqueStream = UniqueHandle<StreamTraits>;
+using UniqueEvent = UniqueHandle<EventTraits>;
+
+/// An event that measures nothing and whose host waits sleep.
+[[nodiscard]] UniqueEvent make_event();
+
+/// A stream that runs beside all others. Points lie in a ring of events: whoever waits for one that
+/// is gone from the ring waits for a later point of the same stream.
+class CudaStream final : public Stream {
+ public:
+  explicit CudaStream(Device& device);
+
+  [[nodiscard]] cudaStream_t handle() const { return stream_.get(); }
+  [[nodiscard]] Event record() override;
+  void wait_for(const Event& event) override;
+  void synchronize() override;
+  void synchronize_until(std::uint64_t point) override;
+
+ private:
+  static constexpr std::size_t ring = 64;
+  [[nodiscard]] cudaEvent_t event_of(std::uint64_t point) const {
+    return events_[point % ring].get();
+  }
+
+  UniqueStream stream_;
+  std::array<UniqueEvent, ring> events_;  ///< made at the first use of each
+  std::uint64_t points_ = 0;
+};
+
+/// The runtime's handle of a stream that a cuda device made.
+[[nodiscard]] inline cudaStream_t handle_of(Stream& stream) {
+  return static_cast<CudaStream&>(stream).handle();
+}
+
+}  // namespace tokenwerk::cuda
