@@ -3,11 +3,12 @@
 # Header-only target that carries the common properties.
 add_library(tokenwerk_common INTERFACE)
 target_compile_features(tokenwerk_common INTERFACE cxx_std_20)
-target_compile_options(tokenwerk_common INTERFACE
+set(options
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> # false alarms on string concatenation (GCC bug 105651)
   -ffp-contract=off # sums and products round as written: bits must not depend on the compiler's mood
   $<$<BOOL:${TOKENWERK_WERROR}>:-Werror>)
+target_compile_options(tokenwerk_common INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${options}>")
 
 # tokenwerk_folder(NAME SHARED|STATIC SOURCES... ) makes the library of one folder of the house, tokenwerk::NAME. Shared
 # are those that a device's module needs as well as the program that opens it: one copy of them in a process.

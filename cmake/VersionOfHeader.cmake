@@ -1,0 +1,13 @@
+# version_of_header(RESULT HEADER MACRO...): the numbers that the header defines the macros as, "9.19.0"; empty without it.
+function(version_of_header result header)
+  set(numbers "")
+  if(EXISTS "${header}")
+    foreach(macro ${ARGN})
+      file(STRINGS "${header}" line REGEX "^#define ${macro} +[0-9]+" LIMIT_COUNT 1)
+      string(REGEX MATCH "[0-9]+$" number "${line}")
+      list(APPEND numbers ${number})
+    endforeach()
+  endif()
+  list(JOIN numbers "." version)
+  set(${result} "${version}" PARENT_SCOPE)
+endfunction()
