@@ -57,7 +57,7 @@ endif()
 # the flags say. Whoever calls links the runtime, cuBLASLt, cuDNN and NCCL, the real ones or others with their symbols.
 function(tokenwerk_cuda_library name kind)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/cuda/*.cpp ${PROJECT_SOURCE_DIR}/core/cuda/*.cu
-    ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_*.cpp)
+    ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_communicator.cpp ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_watchdog.cpp)
   add_library(${name} ${kind} ${sources})
   set(options --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wshadow ${ARGN})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")

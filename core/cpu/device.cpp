@@ -37,6 +37,10 @@ class CpuDevice final : public Device {
   void copy_to_host(Stream&, void* to, const void* from, std::size_t bytes) override {
     std::memcpy(to, from, bytes);
   }
+  void copy(Stream& stream, void* to, const void* from, std::size_t bytes) override {
+    stream.synchronize();  // a communicator's stream may still be at work on it
+    std::memcpy(to, from, bytes);
+  }
   [[nodiscard]] MemoryStatistics memory() const override { return pool_.statistics(); }
   void reset_peak() override { pool_.reset_peak(); }
 

@@ -50,6 +50,9 @@ class CudaDevice final : public Device {
   void copy_to_host(Stream& stream, void* to, const void* from, std::size_t bytes) override {
     staging_.to_host(cuda::handle_of(stream), to, from, bytes);
   }
+  void copy(Stream& stream, void* to, const void* from, std::size_t bytes) override {
+    TW_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda::handle_of(stream)));
+  }
   [[nodiscard]] MemoryStatistics memory() const override { return pool_.statistics(); }
   void reset_peak() override { pool_.reset_peak(); }
 

@@ -22,14 +22,21 @@ struct Exchange {
   int from = -1;
 };
 
+/// One way between two ranks of an axis.
+struct Link {
+  int from = 0, to = 0;
+  friend auto operator<=>(const Link&, const Link&) = default;
+};
+
 /// Collective operations of the ranks along one axis; ranks are counted within the axis.
 ///
-/// Stream-ordered: on a stream of `make_stream` a call only queues the work, which then runs beside
-/// compute; on any other stream of the cpu it runs at once on the caller. All ranks of a
-/// communicator make the same calls in the same order, whatever the streams. Buffers belong to the
-/// operation until the stream has passed it. Views are dense; wrong ones throw ShapeError. A
-/// failure of the transport throws CommError, naming operation, axis, size and peer, from the call
-/// or, on an own stream, from the next `synchronize`; the stream is unusable from then on.
+/// Stream-ordered: on a stream of `make_stream`, or any of a GPU, a call only queues the work,
+/// which then runs beside compute; on any other stream of the cpu it runs at once on the caller.
+/// All ranks of a communicator make the same calls in the same order, whatever the streams. Buffers
+/// belong to the operation until the stream has passed it. Views are dense; wrong ones throw
+/// ShapeError. A failure of the transport throws CommError, naming operation, axis, size and peer,
+/// from the call or, on an own stream, from the next `synchronize`; the stream is unusable from
+/// then on.
 ///
 /// A communicator of size 1 works like any other, so that callers never test for it.
 class Communicator {
@@ -48,6 +55,9 @@ class Communicator {
   /// A stream on which collectives run beside compute, in the order in which they were queued.
   /// Timelines call it by its purpose.
   [[nodiscard]] virtual std::unique_ptr<Stream> make_stream(std::string purpose) = 0;
+  /// Prepares exchanges that only send, on one rank, and only receive, on the other. All ranks call
+  /// together with the same links; those there already stay.
+  virtual void connect(std::span<const Link>) {}
   /// Moves queued work on where nothing else does; never blocks. Call it between layers.
   virtual void progress() {}
 
@@ -62,7 +72,8 @@ class Communicator {
   void broadcast(Stream&, TensorView x, int root);
   /// Part j of y(size * n) = part `rank` of rank j's x(size * n).
   void all_to_all(Stream&, TensorView y, ConstTensorView x);
-  /// Sends to one rank while receiving from one; each send needs its receive on the other side.
+  /// Sends to one rank while receiving from one; each send needs its receive on the other side. An
+  /// exchange of which one half is left out wants a link (`connect`).
   void exchange(Stream&, const Exchange& exchange);
   /// Passes once every rank has come here.
   void barrier(Stream&);

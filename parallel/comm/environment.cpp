@@ -14,6 +14,7 @@
 
 #include "core/log.h"
 #include "parallel/comm/mpi_communicator.h"
+#include "parallel/comm/nccl_backend.h"
 #include "parallel/comm/self_communicator.h"
 
 namespace tokenwerk {
@@ -103,6 +104,8 @@ MpiEnvironment::~MpiEnvironment() {
                  host_.c_str());
     abort_all(4);
   }
+  nccl_.reset();
+  control_.reset();
   engine_.reset();
   if (const int status = MPI_Finalize(); status != MPI_SUCCESS)
     log_error("MPI_Finalize failed with status {}", status);
@@ -122,6 +125,9 @@ std::unique_ptr<Communicator> MpiEnvironment::make_communicator(Device& device, 
   if (mesh.shape().degree(axis) == 1) return std::make_unique<SelfCommunicator>(axis, device);
   const std::vector<Index> ranks = mesh.ranks_along(axis, rank_);
   const int place = static_cast<int>(mesh.position(axis, rank_));
+  if (device.kind() == DeviceKind::cuda)
+    return nccl(device).split(axis, static_cast<int>(ranks.front()), place,
+                              static_cast<int>(ranks.size()));
   UniqueMpiComm comm;
   engine_->drain();
   engine_->serialized(
@@ -130,13 +136,26 @@ std::unique_ptr<Communicator> MpiEnvironment::make_communicator(Device& device, 
                                            static_cast<int>(ranks.size()));
 }
 
+NcclBackend& MpiEnvironment::nccl(Device& device) {
+  if (!nccl_) {
+    control_device_ = make_device(DeviceKind::cpu);
+    control_ = make_world(*control_device_);
+    nccl_ = make_nccl_backend(device, *control_, [this] { abort_all(4); });
+  }
+  return *nccl_;
+}
+
 std::unique_ptr<Communicator> MpiEnvironment::make_world(Device& device) {
   return make_communicator(device, Mesh({.replicate = size_}, size_), Axis::world);
 }
 
 double MpiEnvironment::waited_seconds() const { return engine_ ? engine_->waited_seconds() : 0.0; }
 
-Traffic MpiEnvironment::sent() const { return engine_ ? engine_->sent() : Traffic(); }
+Traffic MpiEnvironment::sent() const {
+  Traffic sent = engine_ ? engine_->sent() : Traffic();
+  if (nccl_) sent += nccl_->sent();
+  return sent;
+}
 
 void MpiEnvironment::trace_into(TraceRecorder* recorder) {
   if (engine_) engine_->trace_into(recorder);

@@ -10,6 +10,7 @@
 namespace tokenwerk {
 
 class CommEngine;
+class NcclBackend;
 class TraceRecorder;
 
 /// Joins the ranks that mpirun or srun started; leaves them when it ends. Exactly one per program,
@@ -36,7 +37,8 @@ class MpiEnvironment {
   [[nodiscard]] std::string library() const;
 
   /// This rank's communicator along `axis`; all ranks of the run call together. It must end before
-  /// the environment. Control data goes over Axis::world on a cpu device.
+  /// the environment, and so must the first cuda device, which carries NCCL's. Control data goes
+  /// over Axis::world on a cpu device.
   [[nodiscard]] std::unique_ptr<Communicator> make_communicator(Device&, const Mesh&, Axis axis);
   /// The same over all ranks.
   [[nodiscard]] std::unique_ptr<Communicator> make_world(Device&);
@@ -54,6 +56,8 @@ class MpiEnvironment {
   [[noreturn]] void abort_all(int code) noexcept;
 
  private:
+  [[nodiscard]] NcclBackend& nccl(Device& device);
+
   int rank_ = 0;
   int size_ = 1;
   int local_rank_ = 0;
@@ -61,6 +65,9 @@ class MpiEnvironment {
   std::string host_;
   int exceptions_;                      ///< under way when this was made
   std::unique_ptr<CommEngine> engine_;  ///< none where the program was started alone
+  std::unique_ptr<Device> control_device_;
+  std::unique_ptr<Communicator> control_;
+  std::unique_ptr<NcclBackend> nccl_;  ///< from the first communicator of a cuda device on
 };
 
 }  // namespace tokenwerk

@@ -1,16 +1,12 @@
 #include "parallel/comm/self_communicator.h"
 
-#include <cstring>
-
 #include "core/error.h"
 
 namespace tokenwerk {
 namespace {
 
-/// A stream of another communicator may still be at work on x.
 void copy(Stream& stream, void* y, const void* x, std::size_t bytes) {
-  stream.synchronize();
-  if (y != x && bytes > 0) std::memcpy(y, x, bytes);
+  if (y != x && bytes > 0) stream.device().copy(stream, y, x, bytes);
 }
 
 std::size_t bytes_of(const ConstTensorView& view) {

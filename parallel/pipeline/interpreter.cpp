@@ -12,6 +12,7 @@ PipelineInterpreter::PipelineInterpreter(PipelineSchedule schedule, Communicator
   TW_CHECK(schedule_.ranks() == pipeline.size(), "a schedule for ", schedule_.ranks(),
            " pipeline ranks on ", pipeline.size());
   transfers_ = transfers_of(schedule_, pipeline.rank());
+  pipeline.connect(links_of(schedule_));
   for (const Action& action : schedule_.program[static_cast<std::size_t>(pipeline.rank())])
     forward_only_ = forward_only_ && action.work == Work::forward;
   for (const ActionTransfers& transfers : transfers_) {
@@ -34,7 +35,7 @@ void PipelineInterpreter::run(Stream& stream, StageWork& work) {
 
 void PipelineInterpreter::execute(Stream& stream, StageWork& work, const Action& action,
                                   const ActionTransfers& transfers) {
-  for (const Message& message : transfers.post) post(message, work);
+  for (const Message& message : transfers.post) post(stream, message, work);
   ConstTensorView input;
   if (transfers.input) {
     Buffer& buffer = inputs_.at(transfers.input->result);
@@ -69,12 +70,13 @@ void PipelineInterpreter::compute(StageWork& work, const Action& action, TensorV
   }
 }
 
-void PipelineInterpreter::post(const Message& message, StageWork& work) {
+void PipelineInterpreter::post(Stream& stream, const Message& message, StageWork& work) {
   Buffer& buffer = inputs_[message.result];
-  Stream& stream = *streams_.at(message.peer).receive;
+  Stream& receive = *streams_.at(message.peer).receive;
   buffer.array = work.message();
-  comm_->exchange(stream, {.receive = buffer.array, .from = message.peer});
-  buffer.ready = stream.record();
+  receive.wait_for(stream.record());  // what the array's memory held may still be in use
+  comm_->exchange(receive, {.receive = buffer.array, .from = message.peer});
+  buffer.ready = receive.record();
 }
 
 void PipelineInterpreter::give(Stream& stream, const Message& message, Tensor array) {

@@ -36,7 +36,7 @@ class PipelineInterpreter {
   void execute(Stream& stream, StageWork& work, const Action& action,
                const ActionTransfers& transfers);
   void compute(StageWork& work, const Action& action, TensorView output, ConstTensorView input);
-  void post(const Message& message, StageWork& work);
+  void post(Stream& stream, const Message& message, StageWork& work);
   /// Hands an output on: to its peer, or to the stage on this rank.
   void give(Stream& stream, const Message& message, Tensor array);
   void drop(std::map<Result, Buffer>& buffers, const Result& result);

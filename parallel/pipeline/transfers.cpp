@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/error.h"
 
@@ -110,6 +111,15 @@ std::map<int, std::vector<Message>> incoming(const PipelineSchedule& s, int rank
 }
 
 }  // namespace
+
+std::vector<Link> links_of(const PipelineSchedule& schedule) {
+  std::set<Link> links;
+  for (int rank = 0; rank < schedule.ranks(); ++rank)
+    for (const Action& action : schedule.program[at(rank)])
+      if (const auto sent = output_of(schedule, action); sent && sent->peer != rank)
+        links.insert({rank, sent->peer});
+  return {links.begin(), links.end()};
+}
 
 std::vector<ActionTransfers> transfers_of(const PipelineSchedule& schedule, int rank) {
   const auto& program = schedule.program[at(rank)];

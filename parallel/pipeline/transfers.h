@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "parallel/comm/communicator.h"
 #include "parallel/pipeline/results.h"
 #include "parallel/pipeline/schedule.h"
 
@@ -29,6 +30,9 @@ struct ActionTransfers {
   /// What the action waits for, and what it gives.
   std::optional<Message> input, output;
 };
+
+/// The ways that messages take between ranks, each once, in an order that all ranks agree on.
+[[nodiscard]] std::vector<Link> links_of(const PipelineSchedule& schedule);
 
 /// For each action of this rank's program. The schedule has no faults (validate.h).
 [[nodiscard]] std::vector<ActionTransfers> transfers_of(const PipelineSchedule& schedule, int rank);

@@ -1,0 +1,311 @@
+/// Communicators over NCCL: work of a GPU's streams, beside compute. The one file that knows
+/// nccl.h.
+
+#include <nccl.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "core/cuda/stream.h"
+#include "core/log.h"
+#include "parallel/comm/nccl_backend.h"
+#include "parallel/comm/nccl_watchdog.h"
+
+namespace tokenwerk {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+/// NCCL's identifiers for so many ranks: one root alone would have to answer every other.
+constexpr int ranks_of_an_id = 256;
+
+void check(ncclResult_t status, ncclComm_t comm, const std::string& what) {
+  if (status == ncclSuccess || status == ncclInProgress) return;
+  TW_RAISE(CommError, what, ": ", ncclGetErrorString(status), " (", ncclGetLastError(comm), ")");
+}
+
+Seconds limit() {
+  const char* text = std::getenv("TOKENWERK_NCCL_SECONDS");
+  const double seconds = text == nullptr ? 600.0 : std::atof(text);
+  TW_CHECK_AS(ConfigError, seconds > 0.0, "TOKENWERK_NCCL_SECONDS is \"", text,
+              "\"; it wants a number above 0");
+  return Seconds(seconds);
+}
+
+/// Waits until what was started on a non-blocking communicator has been taken on.
+void settle(ncclComm_t comm, const std::string& what) {
+  const auto start = std::chrono::steady_clock::now();
+  const Seconds most = limit();
+  for (ncclResult_t status = ncclInProgress; status == ncclInProgress;) {
+    check(ncclCommGetAsyncError(comm, &status), comm, what);
+    check(status, comm, what);
+    if (status == ncclSuccess) return;
+    TW_CHECK_AS(CommError, std::chrono::steady_clock::now() - start < most, what,
+                ": not done after ", most.count(), " s; has every rank come here?");
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+}
+
+struct NcclTraits {
+  using Handle = ncclComm_t;
+  static Handle none() { return nullptr; }
+  /// Work on it has passed: whoever ends a communicator has waited for its streams.
+  static void release(Handle comm) noexcept {
+    if (const ncclResult_t status = ncclCommDestroy(comm); status != ncclSuccess)
+      log_error("ncclCommDestroy: {}", ncclGetErrorString(status));
+  }
+};
+using UniqueNccl = UniqueHandle<NcclTraits>;
+
+ncclConfig_t config(const char* name) {
+  ncclConfig_t out = NCCL_CONFIG_INITIALIZER;
+  out.blocking = 0;
+  out.commName = name;
+  return out;
+}
+
+ncclDataType_t type_of(DType dtype) { return dtype == DType::f64 ? ncclDouble : ncclFloat; }
+
+Index bytes_of(const ConstTensorView& view) {
+  return view.count() * static_cast<Index>(size_of(view.dtype));
+}
+
+class World;
+
+class NcclCommunicator final : public Communicator {
+ public:
+  NcclCommunicator(World& world, Axis axis, Device& device, UniqueNccl comm, int rank, int size);
+  ~NcclCommunicator() override;
+
+  [[nodiscard]] std::unique_ptr<Stream> make_stream(std::string) override {
+    return device().make_stream();
+  }
+  void connect(std::span<const Link> links) override;
+
+ private:
+  void do_all_reduce(Stream&, TensorView x, Reduction reduction) override;
+  void do_reduce_scatter(Stream&, TensorView y, TensorView x) override;
+  void do_all_gather(Stream&, void* y, const void* x, std::size_t bytes) override;
+  void do_broadcast(Stream&, void* x, std::size_t bytes, int root) override;
+  void do_all_to_all(Stream&, void* y, const void* x, std::size_t bytes) override;
+  void do_exchange(Stream&, const Exchange& exchange) override;
+  void do_barrier(Stream&) override;
+
+  /// Queues what `call` does with NCCL as one group.
+  template <typename Call>
+  void queue(Stream& stream, Collective collective, Index sent, ncclComm_t comm, const Call& call);
+  [[nodiscard]] std::optional<std::string> fault();
+  [[nodiscard]] ncclComm_t link(int from, int to) const;
+
+  World* world_;
+  UniqueNccl comm_;
+  std::map<Link, UniqueNccl> links_;  ///< of two ranks each; none where this one is neither
+  nccl::Journal journal_;
+  Tensor token_;  ///< what a barrier sums
+};
+
+/// The parent communicator.
+class World final : public NcclBackend {
+ public:
+  World(Device& device, Communicator& control, std::function<void()> abort);
+
+  [[nodiscard]] std::unique_ptr<Communicator> split(Axis axis, int color, int place,
+                                                    int size) override;
+  [[nodiscard]] Traffic sent() const override { return sent_; }
+
+ private:
+  friend class NcclCommunicator;
+
+  Device* device_;
+  UniqueNccl comm_;
+  Traffic sent_;
+  nccl::Watchdog watchdog_;
+};
+
+/// A communicator of the ranks of one color, out of its parent; none for those without a color.
+UniqueNccl split_of(ncclComm_t parent, int color, int place, std::string_view name) {
+  ncclConfig_t options = config(name.data());
+  UniqueNccl out;
+  const std::string what = fmt::format("splitting NCCL's ranks along {}", name);
+  check(ncclCommSplit(parent, color, place, out.receive(), &options), parent, what);
+  settle(parent, what);
+  if (out) settle(out.get(), what);
+  return out;
+}
+
+/// The identifiers that some of the ranks made, on every rank.
+std::vector<ncclUniqueId> identifiers(Communicator& control) {
+  const int count = (control.size() + ranks_of_an_id - 1) / ranks_of_an_id;
+  const auto maker = [&](int i) {
+    return static_cast<int>(static_cast<Index>(control.size()) * i / count);
+  };
+  std::vector<ncclUniqueId> ids(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    ncclUniqueId& id = ids[static_cast<std::size_t>(i)];
+    if (control.rank() == maker(i))
+      check(ncclGetUniqueId(&id), nullptr, "asking NCCL for an identifier");
+    control.broadcast_bytes(std::as_writable_bytes(std::span(&id, 1)), maker(i));
+  }
+  return ids;
+}
+
+World::World(Device& device, Communicator& control, std::function<void()> abort)
+    : device_(&device), watchdog_(Seconds(1.0), std::move(abort)) {
+  std::vector<ncclUniqueId> ids = identifiers(control);
+  control.barrier();  // a root that is asked before it listens would have to be asked again
+  ncclConfig_t options = config("world");
+  const std::string what = "starting NCCL";
+  check(ids.size() == 1
+            ? ncclCommInitRankConfig(comm_.receive(), control.size(), ids[0], control.rank(),
+                                     &options)
+            : ncclCommInitRankScalable(comm_.receive(), control.size(), control.rank(),
+                                       static_cast<int>(ids.size()), ids.data(), &options),
+        nullptr, what);
+  settle(comm_.get(), what);
+}
+
+std::unique_ptr<Communicator> World::split(Axis axis, int color, int place, int size) {
+  UniqueNccl comm = split_of(comm_.get(), color, place, name_of(axis));
+  return std::make_unique<NcclCommunicator>(*this, axis, *device_, std::move(comm), place, size);
+}
+
+NcclCommunicator::NcclCommunicator(World& world, Axis axis, Device& device, UniqueNccl comm,
+                                   int rank, int size)
+    : Communicator(axis, rank, size, device),
+      world_(&world),
+      comm_(std::move(comm)),
+      journal_(axis, rank, size),
+      token_(device, DType::f32, Shape{1}) {
+  world_->watchdog_.watch(this, [this] { return fault(); });
+}
+
+NcclCommunicator::~NcclCommunicator() { world_->watchdog_.forget(this); }
+
+std::optional<std::string> NcclCommunicator::fault() {
+  const auto failed = [&](ncclComm_t comm) -> std::optional<std::string> {
+    ncclResult_t status = ncclSuccess;
+    if (ncclCommGetAsyncError(comm, &status) == ncclSuccess &&
+        (status == ncclSuccess || status == ncclInProgress))
+      return std::nullopt;
+    return fmt::format("the communicator of {} (rank {} of {}) failed: {} ({})", name_of(axis()),
+                       rank(), size(), ncclGetErrorString(status), ncclGetLastError(comm));
+  };
+  if (auto text = failed(comm_.get())) return text;
+  for (const auto& [ends, comm] : links_)
+    if (comm)
+      if (auto text = failed(comm.get())) return text;
+  return journal_.overdue(limit());
+}
+
+void NcclCommunicator::connect(std::span<const Link> links) {
+  world_->watchdog_.forget(this);  // it reads the links
+  for (const Link& link : links) {
+    if (links_.contains(link)) continue;
+    const bool here = rank() == link.from || rank() == link.to;
+    links_[link] = split_of(comm_.get(), here ? 0 : NCCL_SPLIT_NOCOLOR, rank() == link.from ? 0 : 1,
+                            name_of(axis()));
+  }
+  world_->watchdog_.watch(this, [this] { return fault(); });
+}
+
+ncclComm_t NcclCommunicator::link(int from, int to) const {
+  const auto found = links_.find({from, to});
+  TW_CHECK_AS(CommError, found != links_.end() && found->second, "exchange over ", name_of(axis()),
+              ": rank ", from, " was not connected to ", to);
+  return found->second.get();
+}
+
+template <typename Call>
+void NcclCommunicator::queue(Stream& stream, Collective collective, Index sent, ncclComm_t comm,
+                             const Call& call) {
+  const std::string what =
+      fmt::format("{} of {} bytes over {}", name_of(collective), sent, name_of(axis()));
+  check(ncclGroupStart(), comm, what);
+  call(cuda::handle_of(stream));
+  check(ncclGroupEnd(), comm, what);
+  settle(comm, what);
+  world_->sent_.at(axis(), collective) += {sent, 1};
+  journal_.note(collective, sent, cuda::handle_of(stream));
+}
+
+void NcclCommunicator::do_all_reduce(Stream& stream, TensorView x, Reduction reduction) {
+  const auto count = static_cast<std::size_t>(x.count());
+  queue(stream, Collective::all_reduce, 2 * bytes_of(x) * (size() - 1) / size(), comm_.get(),
+        [&](cudaStream_t on) {
+          check(ncclAllReduce(x.data, x.data, count, type_of(x.dtype),
+                              reduction == Reduction::sum ? ncclSum : ncclMax, comm_.get(), on),
+                comm_.get(), "all_reduce");
+        });
+}
+
+void NcclCommunicator::do_reduce_scatter(Stream& stream, TensorView y, TensorView x) {
+  queue(stream, Collective::reduce_scatter, bytes_of(y) * (size() - 1), comm_.get(),
+        [&](cudaStream_t on) {
+          check(ncclReduceScatter(x.data, y.data, static_cast<std::size_t>(y.count()),
+                                  type_of(x.dtype), ncclSum, comm_.get(), on),
+                comm_.get(), "reduce_scatter");
+        });
+}
+
+void NcclCommunicator::do_all_gather(Stream& stream, void* y, const void* x, std::size_t bytes) {
+  queue(stream, Collective::all_gather, static_cast<Index>(bytes) * (size() - 1), comm_.get(),
+        [&](cudaStream_t on) {
+          check(ncclAllGather(x, y, bytes, ncclUint8, comm_.get(), on), comm_.get(), "all_gather");
+        });
+}
+
+void NcclCommunicator::do_broadcast(Stream& stream, void* x, std::size_t bytes, int root) {
+  queue(stream, Collective::broadcast, static_cast<Index>(bytes) * (size() - 1) / size(),
+        comm_.get(), [&](cudaStream_t on) {
+          check(ncclBroadcast(x, x, bytes, ncclUint8, root, comm_.get(), on), comm_.get(),
+                "broadcast");
+        });
+}
+
+void NcclCommunicator::do_all_to_all(Stream& stream, void* y, const void* x, std::size_t bytes) {
+  queue(stream, Collective::all_to_all, static_cast<Index>(bytes) * (size() - 1), comm_.get(),
+        [&](cudaStream_t on) {
+          for (int peer = 0; peer < size(); ++peer) {
+            const std::size_t at = static_cast<std::size_t>(peer) * bytes;
+            check(ncclSend(static_cast<const std::byte*>(x) + at, bytes, ncclUint8, peer,
+                           comm_.get(), on),
+                  comm_.get(), "all_to_all");
+            check(
+                ncclRecv(static_cast<std::byte*>(y) + at, bytes, ncclUint8, peer, comm_.get(), on),
+                comm_.get(), "all_to_all");
+          }
+        });
+}
+
+/// NCCL runs a communicator's operations one after the other. A half exchange goes over a link of
+/// its own, so that a receive that is posted early holds up nothing else.
+void NcclCommunicator::do_exchange(Stream& stream, const Exchange& e) {
+  const bool sends = e.to >= 0, receives = e.from >= 0;
+  ncclComm_t comm = comm_.get();
+  if (sends != receives) comm = sends ? link(rank(), e.to) : link(e.from, rank());
+  const bool alone = comm != comm_.get();  // on a link 0 sends to 1
+  const Index sent = sends ? bytes_of(e.send) : 0;
+  queue(stream, Collective::exchange, sent, comm, [&](cudaStream_t on) {
+    if (sends)
+      check(ncclSend(e.send.data, static_cast<std::size_t>(sent), ncclUint8, alone ? 1 : e.to, comm,
+                     on),
+            comm, "exchange");
+    if (receives)
+      check(ncclRecv(e.receive.data, static_cast<std::size_t>(bytes_of(e.receive)), ncclUint8,
+                     alone ? 0 : e.from, comm, on),
+            comm, "exchange");
+  });
+}
+
+void NcclCommunicator::do_barrier(Stream& stream) { do_all_reduce(stream, token_, Reduction::sum); }
+
+}  // namespace
+}  // namespace tokenwerk
+
+/// The module's entry; the caller owns the back end.
+extern "C" tokenwerk::NcclBackend* tokenwerk_make_nccl_backend(tokenwerk::Device& device,
+                                                               tokenwerk::Communicator& control,
+                                                               std::function<void()> abort) {
+  return std::make_unique<tokenwerk::World>(device, control, std::move(abort)).release();
+}

@@ -1,0 +1,70 @@
+#include "parallel/comm/nccl_watchdog.h"
+
+#include <algorithm>
+
+#include "core/log.h"
+
+namespace tokenwerk::nccl {
+
+void Journal::note(Collective collective, Index bytes, cudaStream_t stream) {
+  const std::scoped_lock lock(mutex_);
+  ++count_;
+  while (!under_way_.empty() && cudaEventQuery(under_way_.front().passed.get()) == cudaSuccess) {
+    spare_.push_back(std::move(under_way_.front().passed));
+    under_way_.pop_front();
+  }
+  if (under_way_.size() == most) return;
+  cuda::UniqueEvent event;
+  if (spare_.empty()) {
+    event = cuda::make_event();
+  } else {
+    event = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  TW_CUDA(cudaEventRecord(event.get(), stream));
+  under_way_.push_back(
+      {collective, bytes, count_, std::chrono::steady_clock::now(), std::move(event)});
+}
+
+std::optional<std::string> Journal::overdue(std::chrono::duration<double> limit) {
+  const std::scoped_lock lock(mutex_);
+  for (const Entry& entry : under_way_) {
+    if (cudaEventQuery(entry.passed.get()) == cudaSuccess) continue;
+    const std::chrono::duration<double> age = std::chrono::steady_clock::now() - entry.queued;
+    if (age < limit) return std::nullopt;
+    return fmt::format("{} {} of {} bytes over {} (rank {} of {}) has not ended for {:.0f} s",
+                       name_of(entry.collective), entry.number, entry.bytes, name_of(axis_), rank_,
+                       size_, age.count());
+  }
+  return std::nullopt;
+}
+
+Watchdog::Watchdog(std::chrono::duration<double> period, std::function<void()> abort)
+    : period_(period),
+      abort_(std::move(abort)),
+      thread_([this](const std::stop_token& stop) { work(stop); }) {}
+
+void Watchdog::watch(const void* who, Look look) {
+  const std::scoped_lock lock(mutex_);
+  watched_.emplace_back(who, std::move(look));
+}
+
+void Watchdog::forget(const void* who) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(watched_, [&](const auto& entry) { return entry.first == who; });
+}
+
+void Watchdog::work(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    wake_.wait_for(lock, stop, period_, [] { return false; });
+    for (const auto& [who, look] : watched_) {
+      const std::optional<std::string> fault = look();
+      if (!fault) continue;
+      log_error("NCCL: {}", *fault);
+      return abort_();
+    }
+  }
+}
+
+}  // namespace tokenwerk::nccl

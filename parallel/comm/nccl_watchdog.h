@@ -1,0 +1,73 @@
+#pragma once
+/// Finds collectives that hang or fail: the streams that wait for them say nothing.
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/cuda/stream.h"
+#include "parallel/comm/traffic.h"
+
+namespace tokenwerk::nccl {
+
+/// The operations of one communicator that are under way. Thread-safe.
+class Journal {
+ public:
+  Journal(Axis axis, int rank, int size) : axis_(axis), rank_(rank), size_(size) {}
+
+  /// An operation has been queued on the stream.
+  void note(Collective collective, Index bytes, cudaStream_t stream);
+  /// "all_reduce 17 of 4096 bytes over data (rank 1 of 4)", if the oldest operation that has not
+  /// passed is older than the limit.
+  [[nodiscard]] std::optional<std::string> overdue(std::chrono::duration<double> limit);
+  [[nodiscard]] Axis axis() const { return axis_; }
+
+ private:
+  struct Entry {
+    Collective collective{};
+    Index bytes = 0, number = 0;
+    std::chrono::steady_clock::time_point queued;
+    cuda::UniqueEvent passed;
+  };
+  /// More under way than this are not noted: the oldest is what counts.
+  static constexpr std::size_t most = 256;
+
+  Axis axis_;
+  int rank_, size_;
+  std::mutex mutex_;
+  Index count_ = 0;
+  std::deque<Entry> under_way_;
+  std::vector<cuda::UniqueEvent> spare_;
+};
+
+/// A thread that looks at all communicators of the rank now and then.
+class Watchdog {
+ public:
+  /// What is wrong with a communicator, if anything is.
+  using Look = std::function<std::optional<std::string>()>;
+
+  /// `abort` is called once, on the watchdog's thread, after the fault was logged.
+  Watchdog(std::chrono::duration<double> period, std::function<void()> abort);
+
+  /// Looks at it until `forget`.
+  void watch(const void* who, Look look);
+  void forget(const void* who);
+
+ private:
+  void work(const std::stop_token& stop);
+
+  std::chrono::duration<double> period_;
+  std::function<void()> abort_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::vector<std::pair<const void*, Look>> watched_;
+  std::jthread thread_;
+};
+
+}  // namespace tokenwerk::nccl
