@@ -1,0 +1,45 @@
+#include "tests/emulator/runtime/settings.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+namespace tokenwerk::emulator {
+namespace {
+
+/// A whole number from the environment; a value that is none ends the program, since a setting
+/// that is ignored in silence makes a test check nothing.
+std::optional<std::uint64_t> number_from_environment(const char* name) {
+  const char* text = std::getenv(name);
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  char* end = nullptr;
+  errno = 0;
+  const auto value = std::strtoull(text, &end, 10);
+  if (*end == '\0' && *text != '-' && errno == 0) return value;
+  fmt::print(stderr, "{}={} is not a whole number\n", name, text);
+  std::exit(EXIT_FAILURE);
+}
+
+}  // namespace
+
+int device_count() {
+  static const auto count = number_from_environment("TOKENWERK_EMULATED_DEVICES").value_or(8);
+  return static_cast<int>(count);
+}
+
+std::size_t memory_per_device() {
+  static const auto bytes =
+      number_from_environment("TOKENWERK_EMULATED_MEMORY").value_or(std::size_t{2} << 30);
+  return bytes;
+}
+
+std::optional<std::uint64_t> schedule_seed() {
+  static const auto seed = number_from_environment("TOKENWERK_EMULATED_SEED");
+  static const auto rank = number_from_environment("OMPI_COMM_WORLD_RANK").value_or(0);
+  if (!seed) return std::nullopt;
+  return *seed * 1000003 + rank;
+}
+
+}  // namespace tokenwerk::emulator
