@@ -1,17 +1,4 @@
 #pragma once
-<<<<<<< HEAD
-/// What the emulator's launches need of the runtime's streams.
-
-#include <driver_types.h>
-
-#include <functional>
-
-namespace tokenwerk::emulator {
-
-/// Appends an operation to a stream. It is polled until it returns true, which means that it is
-/// complete; it never blocks. What it throws ends the stream.
-void enqueue(cudaStream_t stream, std::function<bool()> operation);
-=======
 /// Streams as queues of operations. One executor polls the head of every stream; it runs in a
 /// thread of its own, and in a host thread while that one waits, so that waiting costs no switch.
 
@@ -45,6 +32,5 @@ void wait_for_stream(cudaStream_t stream);
 
 /// Waits for all that stands in the streams of the device now.
 void wait_for_device(int device);
->>>>>>> 812b27a (Stand in for libcudart, so that CUDA code runs in the tests without a GPU)
 
 }  // namespace tokenwerk::emulator
