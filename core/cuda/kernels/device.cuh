@@ -1,9 +1,13 @@
 #pragma once
 /// What kernels share: types, 16-byte packs, sums over a block in a fixed order.
+///
+/// All kernels are compiled with -fmad=false: a product and a sum become one rounding only where
+/// the code says multiply_add, so that packs, tails and windows of an array agree in every bit.
 
 #include <cuda_bf16.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <type_traits>
 
 #include "core/cuda/kernels/array.h"
@@ -45,6 +49,12 @@ __device__ __forceinline__ T rounded(double x) {
     return static_cast<T>(x);
 }
 
+/// a * b + c, rounded once.
+__device__ __forceinline__ float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+__device__ __forceinline__ double multiply_add(double a, double b, double c) {
+  return fma(a, b, c);
+}
+
 /// Elements that travel in one access of up to 16 bytes.
 template <typename T, int n>
 struct alignas(sizeof(T) * n) Pack {
@@ -63,11 +73,58 @@ __device__ __forceinline__ void store(T* to, const Pack<T, n>& pack) {
   *reinterpret_cast<Pack<T, n>*>(to) = pack;
 }
 
+/// Whether packs of n elements begin there.
+template <int n, typename T>
+__host__ __device__ __forceinline__ bool starts_aligned(const T* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % (sizeof(T) * n) == 0;
+}
+
 /// Whether every row of the array begins where packs of n elements do.
 template <int n, typename T>
 bool packs_fit(const ConstArray& x) {
-  return reinterpret_cast<std::uintptr_t>(x.data) % (sizeof(T) * n) == 0 && x.columns % n == 0 &&
+  return starts_aligned<n>(static_cast<const T*>(x.data)) && x.columns % n == 0 &&
          (x.rows <= 1 || x.row_stride % n == 0);
+}
+
+/// Whether every row begins where packs of n elements do; a row may end within one.
+template <int n, typename T>
+bool rows_aligned(const ConstArray& x) {
+  return starts_aligned<n>(static_cast<const T*>(x.data)) && (x.rows <= 1 || x.row_stride % n == 0);
+}
+
+/// The next n elements of a row of which `left` remain, zeros behind its end; in one access where
+/// the row is aligned. Which thread holds which element does not depend on that.
+template <int n, typename T>
+__device__ __forceinline__ Pack<T, n> load_part(const T* from, Index left, bool aligned) {
+  if (aligned && left >= n) return load<n>(from);
+  Pack<T, n> out;
+  for (int i = 0; i < n; ++i) out.values[i] = i < left ? from[i] : T{};
+  return out;
+}
+template <int n, typename T>
+__device__ __forceinline__ void store_part(T* to, const Pack<T, n>& pack, Index left,
+                                           bool aligned) {
+  if (aligned && left >= n) return store(to, pack);
+  for (int i = 0; i < n; ++i)
+    if (i < left) to[i] = pack.values[i];
+}
+
+/// An operand of a kernel: where its element (row, column) lies.
+template <typename T>
+struct Rows {
+  T* data;
+  Index stride;
+  __device__ __forceinline__ T* at(Index row, Index column) const {
+    return data + row * stride + column;
+  }
+};
+template <typename T>
+Rows<T> rows_of(const Array& x) {
+  return {static_cast<T*>(x.data), x.row_stride};
+}
+template <typename T>
+Rows<const T> rows_of(const ConstArray& x) {
+  return {static_cast<const T*>(x.data), x.row_stride};
 }
 
 inline constexpr int warp_size = 32;
@@ -94,22 +151,55 @@ __device__ __forceinline__ A reduce_warp(A value, Join join) {
   return value;
 }
 
-/// The reduction over a block of `threads`, a multiple of 32, on every thread. All call together;
-/// a block may call again at once.
-template <int threads, typename A, typename Join>
+/// The reduction over a block of at most so many threads, a multiple of 32, on every thread. All
+/// call together; a block may call again at once.
+template <int most_threads, typename A, typename Join>
 __device__ A reduce_block(A value, Join join) {
-  constexpr int warps = threads / warp_size;
   value = reduce_warp(value, join);
-  if constexpr (warps > 1) {
-    __shared__ A parts[warps];
+  if constexpr (most_threads > warp_size) {
+    __shared__ A parts[most_threads / warp_size];
     __syncthreads();  // whoever still reads an earlier result
     if (threadIdx.x % warp_size == 0) parts[threadIdx.x / warp_size] = value;
     __syncthreads();
     value = parts[0];
-    for (int warp = 1; warp < warps; ++warp) value = join(value, parts[warp]);
+    for (unsigned warp = 1; warp < blockDim.x / warp_size; ++warp) value = join(value, parts[warp]);
   }
   return value;
 }
+
+/// Joins values in the order they come by a binary tree of two halves, the first being the largest
+/// power of two below the count.
+template <typename A>
+class Tree {
+ public:
+  template <typename Join>
+  __device__ void add(A value, const Join& join) {
+    int level = 0;
+    for (; count_ >> level & 1; ++level) value = join(levels_[level], value);
+    levels_[level] = value;
+    ++count_;
+  }
+  /// Of at least one value.
+  template <typename Join>
+  __device__ A total(const Join& join) const {
+    int level = __ffs(static_cast<int>(count_)) - 1;
+    A value = levels_[level];
+    for (++level; count_ >> level != 0; ++level)
+      if (count_ >> level & 1) value = join(levels_[level], value);
+    return value;
+  }
+
+ private:
+  static constexpr int most_levels = 24;
+  A levels_[most_levels];  ///< of the values so far, the whole subtree of 2^level that ends there
+  unsigned count_ = 0;
+};
+
+/// Blocks of so many units that cover `count`.
+constexpr Index blocks_of(Index count, Index unit) { return (count + unit - 1) / unit; }
+
+/// A one-dimensional grid.
+inline unsigned grid_of(Index blocks) { return static_cast<unsigned>(blocks); }
 
 /// Calls body with a T{} of the array's dtype, for the types of f32, bf16 and f64.
 template <typename Body>
