@@ -1,7 +1,8 @@
 #pragma once
 /// Normal numbers from random words, with the same bits on every machine and device: logarithm,
 /// sine and cosine are own series in f64, made of operations that IEEE 754 rounds exactly. Their
-/// error is below 1e-14, which no rounding to f32 shows.
+/// error is below 1e-14, which no rounding to f32 shows. They are constexpr, so that kernels may
+/// call them.
 
 #include <bit>
 #include <cmath>
@@ -14,7 +15,7 @@ namespace tokenwerk {
 namespace detail {
 
 /// log(x) for a normal x > 0: with x = m 2^e and m around 1, e log 2 + 2 artanh((m - 1) / (m + 1)).
-[[nodiscard]] inline double log_of(double x) {
+[[nodiscard]] constexpr double log_of(double x) {
   auto bits = std::bit_cast<std::uint64_t>(x);
   // Moves the cut between two exponents from 1 to sqrt(1/2).
   bits += 0x3ff0000000000000u - 0x3fe6a09e667f3bcdu;
@@ -32,7 +33,7 @@ struct Direction {
 };
 
 /// Cosine and sine of 2 pi `turns`, for turns in [0, 1): Taylor series around the nearest quarter.
-[[nodiscard]] inline Direction direction_of(double turns) {
+[[nodiscard]] constexpr Direction direction_of(double turns) {
   const int quarter = static_cast<int>(4.0 * turns + 0.5);
   const double t = 2.0 * std::numbers::pi * (turns - 0.25 * quarter), z = t * t;
   double cosine = 1.0, sine = 1.0;
