@@ -23,7 +23,12 @@ class CudaMatmulOps final : public MatmulOps {
                                  ConstTensorView x, Matmul how) override {
     product(stream, dw, {x, Side::as_stored}, {dy, Side::transposed}, {}, how);
   }
-  void do_bias_backward(Stream& stream, TensorView dbias, ConstTensorView dy, Matmul how) override;
+  void do_bias_backward(Stream& stream, TensorView dbias, ConstTensorView dy, Matmul how) override {
+    const Tensor partials(stream.device(), dbias.dtype,
+                          Shape{column_chunks(dy.rows()), dy.columns()});
+    TW_CUDA(bias_backward(handle_of(stream), array_of(dbias), array_of(partials), array_of(dy),
+                          how.write));
+  }
 
  private:
   void product(Stream& stream, TensorView d, const Operand& a, const Operand& b,

@@ -43,10 +43,10 @@ __global__ void __launch_bounds__(exact_threads)
   double beyond = 0.0;
   for (Index i = threadIdx.x; i < rows * columns; i += exact_threads) {
     const double value = x[i / columns * row_stride + i % columns];
-    if (value < 0x1p126)
+    if (value >= 0.0 && value < 0x1p126)
       add_bits(sum, value);
     else
-      beyond += value;
+      beyond += value < 0.0 ? nan("") : value;
   }
   beyond = reduce_block<exact_threads>(beyond, Plus{});
   __syncthreads();
