@@ -26,8 +26,8 @@ class CudaMatmulOps final : public MatmulOps {
   void do_bias_backward(Stream& stream, TensorView dbias, ConstTensorView dy, Matmul how) override {
     const Tensor partials(stream.device(), dbias.dtype,
                           Shape{column_chunks(dy.rows()), dy.columns()});
-    TW_CUDA(bias_backward(handle_of(stream), array_of(dbias), array_of(partials), array_of(dy),
-                          how.write));
+    TW_CUDA(bias_backward(handle_of(stream), array_of(dbias), array_of(partials.view()),
+                          array_of(dy), how.write));
   }
 
  private:
