@@ -12,7 +12,10 @@ namespace {
 
 using kernels::Function;
 
-double exact(Function function, double x) {
+/// The value that the kernel's formula has, whose constants are of type T.
+template <typename T>
+double exact(Function function, T argument) {
+  const double x = argument;
   switch (function) {
     case Function::exp: return std::exp(x);
     case Function::log: return std::log(x);
@@ -23,7 +26,7 @@ double exact(Function function, double x) {
     case Function::erf: return std::erf(x);
     case Function::sqrt: return std::sqrt(x);
     case Function::divide: return 3 / x;
-    default: return std::pow(x, 1.7);
+    default: return std::pow(x, static_cast<double>(T(1.7)));
   }
 }
 
@@ -34,7 +37,7 @@ std::vector<T> arguments_of(Function function) {
                            function == Function::sqrt || function == Function::pow;
   std::vector<T> x;
   for (int i = 0; i < 400; ++i) {
-    const T size = static_cast<T>(std::exp2(i % 40 - 33) * (1 + i / 400.0));
+    const T size = static_cast<T>(std::exp2(i % 40 - 34) * (1 + i / 400.0));
     x.push_back(is_positive || i % 3 != 0 ? size : -size);
   }
   for (const T large : {T(88.5), T(-87.2), T(1e4), T(105615.25)})

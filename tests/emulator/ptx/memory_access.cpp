@@ -127,6 +127,51 @@ bool resolve_together(Warp& warp, const Instruction& in, Direction direction, st
   return wrong == 0;
 }
 
+/// Plain reads of shared memory, lane by lane; false where one needs a closer look.
+bool read_shared(Warp& warp, std::size_t bytes, const Addresses& addresses, Places& places) {
+  SharedMemory& shared = warp.block().shared();
+  std::uint64_t last = ~0ull;  // lanes often read one and the same place
+  for (std::uint32_t rest = warp.active(); rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
+    const std::uint64_t offset = addresses[lane];
+    if (offset != last) {
+      const bool is_inside = offset % bytes == 0 && offset < shared.size() &&
+                             bytes <= shared.size() - offset;
+      if (!is_inside || !shared.note_plain_read(offset, bytes, warp.number())) return false;
+    }
+    last = offset;
+    places[lane] = shared.at(offset);
+  }
+  warp.execution().counts.shared_read_bytes +=
+      bytes * static_cast<std::uint64_t>(std::popcount(warp.active()));
+  return true;
+}
+
+/// The sectors of 32 accesses side by side; 0 if they do not lie so.
+std::uint64_t sectors_of_row(const Addresses& addresses, std::uint32_t lanes, std::size_t bytes) {
+  if (lanes != all_lanes) return 0;
+  std::uint64_t gaps = 0;
+  for (std::size_t lane = 1; lane < warp_size; ++lane)
+    gaps |= addresses[lane] - addresses[lane - 1] - bytes;
+  if (gaps != 0) return 0;
+  return (addresses.back() + bytes - 1) / sector_bytes - addresses.front() / sector_bytes + 1;
+}
+
+std::uint64_t distinct_sectors(const Addresses& addresses, std::uint32_t lanes) {
+  Addresses sectors;
+  std::size_t count = 0;
+  bool is_sorted = true;
+  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
+    sectors[count] = addresses[lane] / sector_bytes;
+    is_sorted = is_sorted && (count == 0 || sectors[count - 1] <= sectors[count]);
+    ++count;
+  }
+  const auto end = sectors.begin() + static_cast<std::ptrdiff_t>(count);
+  if (!is_sorted) std::sort(sectors.begin(), end);
+  return static_cast<std::uint64_t>(std::unique(sectors.begin(), end) - sectors.begin());
+}
+
 }  // namespace
 
 std::byte* resolve_one(Warp& warp, const Instruction& in, int lane, Space space,
@@ -146,8 +191,11 @@ void resolve(Warp& warp, const Instruction& in, Direction direction, Places& pla
   const std::size_t bytes = std::size_t{in.access.bytes} * in.access.count;
   Addresses addresses;
   find_addresses(warp, in, addresses);
-  std::uint32_t global = 0;
   const Space space = in.access.space;
+  const bool is_plain_read = direction == Direction::read && !in.access.is_synchronizing;
+  if (space == Space::shared && is_plain_read && read_shared(warp, bytes, addresses, places))
+    return;
+  std::uint32_t global = 0;
   const bool may_be_global =
       space != Space::shared && space != Space::local && space != Space::param;
   if (may_be_global && resolve_together(warp, in, direction, bytes, addresses, places)) {
@@ -167,19 +215,9 @@ void resolve(Warp& warp, const Instruction& in, Direction direction, Places& pla
 
 void count_global(Warp& warp, const Addresses& addresses, std::uint32_t lanes, std::size_t bytes,
                   Direction direction) {
-  std::array<std::uint64_t, warp_size> sectors;
-  std::size_t count = 0;
-  bool is_sorted = true;
-  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
-    sectors[count] = addresses[lane] / sector_bytes;
-    is_sorted = is_sorted && (count == 0 || sectors[count - 1] <= sectors[count]);
-    ++count;
-  }
-  const auto end = sectors.begin() + static_cast<std::ptrdiff_t>(count);
-  if (!is_sorted) std::sort(sectors.begin(), end);
-  const auto distinct =
-      static_cast<std::uint64_t>(std::unique(sectors.begin(), end) - sectors.begin());
+  const auto count = static_cast<std::uint64_t>(std::popcount(lanes));
+  const std::uint64_t in_row = sectors_of_row(addresses, lanes, bytes);
+  const std::uint64_t distinct = in_row != 0 ? in_row : distinct_sectors(addresses, lanes);
   KernelStatistics& counts = warp.execution().counts;
   if (direction != Direction::write) {
     counts.global_read_bytes += count * bytes;

@@ -33,6 +33,18 @@ class SharedMemory {
                                       bool is_synchronizing);
   [[nodiscard]] const char* note_write(std::uint64_t offset, std::size_t bytes, unsigned warp,
                                        bool is_synchronizing);
+  /// The common case of a read that is not at fault, noted if it is one; false: ask note_read.
+  [[nodiscard]] bool note_plain_read(std::uint64_t offset, std::size_t bytes, unsigned warp) {
+    for (std::size_t i = offset >> shift_; i <= (offset + bytes - 1) >> shift_; ++i) {
+      Unit& unit = units_[i];
+      const bool is_ordered = unit.written < now_ || unit.writer == warp;
+      if (unit.written < start_ || !is_ordered || unit.is_pending) return false;
+      if (unit.read == now_ && unit.reader != warp) unit.reader = many_readers;
+      if (unit.read != now_) unit.reader = static_cast<std::uint16_t>(warp);
+      unit.read = now_;
+    }
+    return true;
+  }
   /// Marks what an asynchronous copy writes until it is waited for.
   void set_pending(std::uint64_t offset, std::size_t bytes, bool is_pending);
 

@@ -40,6 +40,7 @@ Warp::Warp(Block& block, unsigned number)
       std::min<unsigned>(warp_size, execution_.shape.block_threads() - number * warp_size);
   existing_ = count == warp_size ? all_lanes : (1u << count) - 1;
   fill_constants();
+  fill_specials(false);
 }
 
 void Warp::start() {
@@ -49,7 +50,7 @@ void Warp::start() {
   groups_.assign(1, {0, existing_, Wait::none, 0});
   copies.clear();
   copy_groups = {};
-  fill_specials();
+  fill_specials(true);
 }
 
 void Warp::fill_constants() {
@@ -63,7 +64,7 @@ void Warp::fill_constants() {
   }
 }
 
-void Warp::fill_specials() {
+void Warp::fill_specials(bool of_the_grid) {
   const LaunchShape& shape = execution_.shape;
   const auto value_of = [&](Special special, int lane) -> std::uint64_t {
     const auto bit = 1ull << lane;
@@ -87,6 +88,8 @@ void Warp::fill_specials() {
     }
   };
   for (const SpecialSlot& special : execution_.program.specials) {
+    const bool is_position = special.special >= Special::ctaid_x && special.special <= Special::ctaid_z;
+    if (is_position != of_the_grid) continue;
     for (int lane = 0; lane < warp_size; ++lane) {
       const std::uint64_t value = value_of(special.special, lane);
       switch (special.slot.width) {

@@ -89,7 +89,8 @@ class Warp {
   };
 
   void fill_constants();
-  void fill_specials();
+  /// Those that differ from block to block, or those that do not.
+  void fill_specials(bool of_the_grid);
   void merge_groups();
   [[nodiscard]] int choose_group() const;
   [[nodiscard]] std::uint32_t next_meeting(std::size_t group) const;

@@ -35,12 +35,17 @@ namespace {
 template <typename M, typename R>
 void load_element(Warp& warp, const Places& places, const Slot& to, std::size_t offset) {
   R* lanes = warp.lanes<R>(to);
-  for (std::uint32_t rest = warp.active(); rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
+  const auto load = [&](std::size_t lane) {
     M value;
     std::memcpy(&value, places[lane] + offset, sizeof value);
     lanes[lane] = static_cast<R>(value);
+  };
+  if (warp.active() == all_lanes) {
+    for (std::size_t lane = 0; lane < warp_size; ++lane) load(lane);
+    return;
   }
+  for (std::uint32_t rest = warp.active(); rest != 0; rest &= rest - 1)
+    load(static_cast<std::size_t>(std::countr_zero(rest)));
 }
 
 /// M: the type in memory, which is extended to the register.
@@ -63,11 +68,16 @@ void run_load(Warp& warp, const Instruction& in) {
 template <typename M, typename R>
 void store_element(Warp& warp, const Places& places, const Slot& from, std::size_t offset) {
   const R* lanes = warp.lanes<R>(from);
-  for (std::uint32_t rest = warp.active(); rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
+  const auto store = [&](std::size_t lane) {
     const auto value = static_cast<M>(lanes[lane]);
     std::memcpy(places[lane] + offset, &value, sizeof value);
+  };
+  if (warp.active() == all_lanes) {
+    for (std::size_t lane = 0; lane < warp_size; ++lane) store(lane);
+    return;
   }
+  for (std::uint32_t rest = warp.active(); rest != 0; rest &= rest - 1)
+    store(static_cast<std::size_t>(std::countr_zero(rest)));
 }
 
 template <typename M>
