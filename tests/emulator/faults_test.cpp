@@ -38,7 +38,8 @@ std::string report_of(const std::string& body, const LaunchShape& shape = {}) {
   return report_of([&] {
     Module module(module_text(".param .u64 x",
                               ".reg .b64 %p; .reg .b32 %r<9>; .reg .pred %q;\n"
-                              "ld.param.u64 %p, [x]; mov.u32 %r0, %tid.x;\n" + body),
+                              "ld.param.u64 %p, [x]; mov.u32 %r0, %tid.x;\n" +
+                                  body),
                   memory_map());
     const std::array<const void*, 1> arguments{&address};
     module.launch("k", shape, arguments);
@@ -75,9 +76,9 @@ TEST(Faults, GlobalMemory) {
             {"global write", "4 bytes before the allocation of 256 bytes"});
   expect_in(report_of("ld.global.v2.u32 {%r1, %r2}, [%p+252];"), {"misaligned: 8 bytes at 0x"});
   expect_in(report_of("ld.global.u32 %r1, [%p+2];"), {"misaligned: 4 bytes at 0x"});
-  expect_in(report_of("mul.lo.s32 %r1, %r0, 8; cvt.u64.u32 %p, %r1; ld.global.u32 %r2, [%p];",
-                      one_warp),
-            {"global read of 4 bytes at 0x0"});
+  expect_in(
+      report_of("mul.lo.s32 %r1, %r0, 8; cvt.u64.u32 %p, %r1; ld.global.u32 %r2, [%p];", one_warp),
+      {"global read of 4 bytes at 0x0"});
 }
 
 TEST(Faults, SharedAndLocalMemory) {
@@ -95,16 +96,13 @@ TEST(Faults, Races) {
   const std::string shared = ".shared .align 4 .b8 s[64];\n";
   expect_in(report_of(shared + "st.shared.u32 [s], %r0;", two_warps),
             {"thread (32,0,0)", "writes shared memory that another warp wrote"});
-  expect_in(report_of(shared +
-                          "setp.lt.u32 %q, %r0, 32; @%q st.shared.u32 [s], %r0;\n"
-                          "@!%q ld.shared.u32 %r1, [s];",
+  expect_in(report_of(shared + "setp.lt.u32 %q, %r0, 32; @%q st.shared.u32 [s], %r0;\n"
+                               "@!%q ld.shared.u32 %r1, [s];",
                       two_warps),
             {"reads shared memory that another warp wrote since the last barrier"});
   DeviceArray<float> from(32 * 32);
   DeviceArray<float> to(32 * 32);
-  expect_in(report_of([&] {
-              kernels::transpose_with_race(to.device(), from.device(), 32, 32);
-            }),
+  expect_in(report_of([&] { kernels::transpose_with_race(to.device(), from.device(), 32, 32); }),
             {"transpose_kernel", "shared memory that"});
 }
 
@@ -122,9 +120,9 @@ TEST(Faults, AsynchronousCopies) {
 TEST(Faults, Barriers) {
   expect_in(report_of("setp.lt.u32 %q, %r0, 32; @%q ret; bar.sync 0;", two_warps),
             {"thread (32,0,0)", "bar.sync 0", "divergent barrier"});
-  expect_in(report_of("setp.lt.u32 %q, %r0, 32; @%q bra A; bar.sync 0; ret; A: bar.sync 0;",
-                      two_warps),
-            {"divergent barrier 0: other threads wait for it at PTX line"});
+  expect_in(
+      report_of("setp.lt.u32 %q, %r0, 32; @%q bra A; bar.sync 0; ret; A: bar.sync 0;", two_warps),
+      {"divergent barrier 0: other threads wait for it at PTX line"});
   expect_in(report_of("bar.sync 16;"), {"barrier 16 does not exist"});
   EXPECT_EQ(report_of("setp.lt.u32 %q, %r0, 32; @%q bra A; bar.arrive 1, 64; ret;\n"
                       "A: bar.sync 1, 64;",
@@ -142,10 +140,10 @@ TEST(Faults, LanesThatAreMissing) {
                       "0xffff; A: ret;",
                       one_warp),
             {"reads lane 16, which does not take part"});
-  expect_in(report_of("setp.lt.u32 %q, %r0, 16; @%q bra A; " + shuffle + "-1; ret; A: " + shuffle +
-                          "-1;",
-                      one_warp),
-            {"divergent lanes"});
+  expect_in(
+      report_of("setp.lt.u32 %q, %r0, 16; @%q bra A; " + shuffle + "-1; ret; A: " + shuffle + "-1;",
+                one_warp),
+      {"divergent lanes"});
 }
 
 TEST(Faults, RegistersAndEndlessLoops) {

@@ -59,10 +59,10 @@ struct Bound {
   Function function;
   double single_bound;
 };
-constexpr Bound bounds[] = {
-    {Function::exp, 1},  {Function::log, 1},  {Function::tanh, 2}, {Function::rsqrt, 2},
-    {Function::sin, 2},  {Function::cos, 2},  {Function::erf, 2},  {Function::sqrt, 0.5},
-    {Function::divide, 0.5}, {Function::pow, 4}};
+constexpr Bound bounds[] = {{Function::exp, 1},   {Function::log, 1},    {Function::tanh, 2},
+                            {Function::rsqrt, 2}, {Function::sin, 2},    {Function::cos, 2},
+                            {Function::erf, 2},   {Function::sqrt, 0.5}, {Function::divide, 0.5},
+                            {Function::pow, 4}};
 
 TEST(Numerics, SinglesAreAsAccurateAsTheGuideSays) {
   for (const Bound& bound : bounds) {

@@ -27,16 +27,14 @@ TEST(Integer, SumsAndProductsWrap) {
              {"sad.u32 %d, %a, %b, %c;", 1, 3, 10, 12},
              {"add.u16x2 %d, %a, %b;", 0x0001ffff, 0x00010001, 0, 0x00020000},
              {"max.s16x2 %d, %a, %b;", 0x0001ffff, 0xffff0000, 0, 0x00010000}});
-  check({64, 32, 32, 64},
-        {{"mul.wide.s32 %d, %a, %b;", minus_one, 2, 0, ~0ull - 1},
-         {"mul.wide.u32 %d, %a, %b;", minus_one, 2, 0, 0x1fffffffe},
-         {"mad.wide.s32 %d, %a, %b, %c;", minus_one, 2, 5, 3}});
-  check({64, 64, 64, 64},
-        {{"mul.hi.s64 %d, %a, %b;", ~0ull, 2, 0, ~0ull},
-         {"mul.hi.u64 %d, %a, %b;", ~0ull, ~0ull, 0, ~0ull - 1},
-         {"mad.lo.s64 %d, %a, %b, %c;", 1ull << 63, 3, 1, (1ull << 63) + 1},
-         {"min.s64 %d, %a, %b;", ~0ull, 3, 0, ~0ull},
-         {"max.u64 %d, %a, %b;", ~0ull, 3, 0, ~0ull}});
+  check({64, 32, 32, 64}, {{"mul.wide.s32 %d, %a, %b;", minus_one, 2, 0, ~0ull - 1},
+                           {"mul.wide.u32 %d, %a, %b;", minus_one, 2, 0, 0x1fffffffe},
+                           {"mad.wide.s32 %d, %a, %b, %c;", minus_one, 2, 5, 3}});
+  check({64, 64, 64, 64}, {{"mul.hi.s64 %d, %a, %b;", ~0ull, 2, 0, ~0ull},
+                           {"mul.hi.u64 %d, %a, %b;", ~0ull, ~0ull, 0, ~0ull - 1},
+                           {"mad.lo.s64 %d, %a, %b, %c;", 1ull << 63, 3, 1, (1ull << 63) + 1},
+                           {"min.s64 %d, %a, %b;", ~0ull, 3, 0, ~0ull},
+                           {"max.u64 %d, %a, %b;", ~0ull, 3, 0, ~0ull}});
   check({16, 16, 16, 16}, {{"add.s16 %d, %a, %b;", 0xffff, 3, 0, 2},
                            {"mul.lo.u16 %d, %a, %b;", 0xffff, 0xffff, 0, 1},
                            {"min.s16 %d, %a, %b;", 0x8000, 1, 0, 0x8000},

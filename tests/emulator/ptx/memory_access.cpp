@@ -33,6 +33,9 @@ Space space_of(std::uint64_t& address) {
   return Space::global;
 }
 
+/// Accesses are of 1, 2, 4, ... bytes.
+bool is_aligned(std::uint64_t address, std::size_t bytes) { return (address & (bytes - 1)) == 0; }
+
 const char* verb(Direction direction) {
   return direction == Direction::read ? "read" : direction == Direction::write ? "write" : "update";
 }
@@ -120,8 +123,8 @@ bool resolve_together(Warp& warp, const Instruction& in, Direction direction, st
   for (std::size_t lane = 0; lane < warp_size; ++lane) {
     const std::uint64_t distance = addresses[lane] - recent.address;
     const std::uint64_t is_active = warp.active() >> lane & 1;
-    wrong |=
-        is_active & static_cast<std::uint64_t>(distance > room || addresses[lane] % bytes != 0);
+    wrong |= is_active &
+             static_cast<std::uint64_t>((distance > room) | !is_aligned(addresses[lane], bytes));
     places[lane] = recent.bytes + (is_active ? distance : 0);
   }
   return wrong == 0;
@@ -135,8 +138,8 @@ bool read_shared(Warp& warp, std::size_t bytes, const Addresses& addresses, Plac
     const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
     const std::uint64_t offset = addresses[lane];
     if (offset != last) {
-      const bool is_inside = offset % bytes == 0 && offset < shared.size() &&
-                             bytes <= shared.size() - offset;
+      const bool is_inside =
+          is_aligned(offset, bytes) && offset < shared.size() && bytes <= shared.size() - offset;
       if (!is_inside || !shared.note_plain_read(offset, bytes, warp.number())) return false;
     }
     last = offset;
@@ -177,7 +180,7 @@ std::uint64_t distinct_sectors(const Addresses& addresses, std::uint32_t lanes) 
 std::byte* resolve_one(Warp& warp, const Instruction& in, int lane, Space space,
                        std::uint64_t address, std::size_t bytes, Direction direction) {
   if (space == Space::generic) space = space_of(address);
-  if (address % bytes != 0)
+  if (!is_aligned(address, bytes))
     warp.fault(in, lane, fmt::format("misaligned: {} bytes at {:#x}", bytes, address));
   switch (space) {
     case Space::shared: return resolve_shared(warp, in, lane, address, bytes, direction);

@@ -88,7 +88,8 @@ void Warp::fill_specials(bool of_the_grid) {
     }
   };
   for (const SpecialSlot& special : execution_.program.specials) {
-    const bool is_position = special.special >= Special::ctaid_x && special.special <= Special::ctaid_z;
+    const bool is_position =
+        special.special >= Special::ctaid_x && special.special <= Special::ctaid_z;
     if (is_position != of_the_grid) continue;
     for (int lane = 0; lane < warp_size; ++lane) {
       const std::uint64_t value = value_of(special.special, lane);

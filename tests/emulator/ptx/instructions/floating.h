@@ -63,7 +63,7 @@ template <typename T>
 
 /// The value of an operand; f32 operands with .ftz lose their subnormals.
 template <typename T>
-[[nodiscard]] Computed<T> operand_value(T value, const FloatMode& mode) {
+[[nodiscard, gnu::always_inline]] inline Computed<T> operand_value(T value, const FloatMode& mode) {
   const Computed<T> wide = widen(value);
   return mode.flushes ? flushed(wide) : wide;
 }
@@ -78,9 +78,9 @@ template <typename T>
   }
 }
 
-/// The stored form of a result.
+/// The stored form of a result. Inlined by force: the loops over lanes are to become vectors.
 template <typename T>
-[[nodiscard]] T finished(Computed<T> value, const FloatMode& mode) {
+[[nodiscard, gnu::always_inline]] inline T finished(Computed<T> value, const FloatMode& mode) {
   using C = Computed<T>;
   if (mode.saturates) value = value > 0 ? (value < 1 ? value : C{1}) : C{0};
   if (mode.clips && value < 0) value = 0;
@@ -102,7 +102,7 @@ inline constexpr bool is_pair<Pair<T>> = true;
 
 /// One result of an operation whose operands are all of type T.
 template <typename Op, typename T, typename... Rest>
-[[nodiscard]] T compute(const FloatMode& mode, T a, Rest... rest) {
+[[nodiscard, gnu::always_inline]] inline T compute(const FloatMode& mode, T a, Rest... rest) {
   if constexpr (is_pair<T>)
     return {compute<Op>(mode, a.low, rest.low...), compute<Op>(mode, a.high, rest.high...)};
   else
