@@ -18,7 +18,8 @@ const Decoders& decoders() {
   static const Decoders all = [] {
     Decoders map;
     for (const auto family :
-         {integer_opcodes(), bit_opcodes(), carry_opcodes(), float_opcodes(), comparison_opcodes(),
+         {integer_opcodes(), rare_integer_opcodes(), logic_opcodes(), bit_opcodes(),
+          carry_opcodes(), float_opcodes(), comparison_opcodes(), selection_opcodes(),
           move_opcodes(), conversion_opcodes(), memory_opcodes(), atomic_opcodes(),
           control_opcodes(), warp_opcodes(), matrix_opcodes(), async_opcodes()})
       for (const Opcode& opcode : family) map.emplace(opcode.name, opcode.decode);

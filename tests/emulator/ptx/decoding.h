@@ -82,10 +82,13 @@ struct Opcode {
 
 /// The families, one file each in instructions/.
 std::span<const Opcode> integer_opcodes();
+std::span<const Opcode> rare_integer_opcodes();
+std::span<const Opcode> logic_opcodes();
 std::span<const Opcode> bit_opcodes();
 std::span<const Opcode> carry_opcodes();
 std::span<const Opcode> float_opcodes();
 std::span<const Opcode> comparison_opcodes();
+std::span<const Opcode> selection_opcodes();
 std::span<const Opcode> move_opcodes();
 std::span<const Opcode> conversion_opcodes();
 std::span<const Opcode> memory_opcodes();

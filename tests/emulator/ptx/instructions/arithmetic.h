@@ -3,6 +3,7 @@
 /// both integer and floating-point forms.
 
 #include <cstdint>
+#include <type_traits>
 
 #include "tests/emulator/ptx/decoding.h"
 
@@ -10,6 +11,13 @@ namespace tokenwerk::emulator::ptx {
 
 __extension__ using Signed128 = __int128;
 __extension__ using Unsigned128 = unsigned __int128;
+
+/// An integer of 32 or 64 bits with the sign of T, twice as wide if there is one.
+template <typename T>
+using Wider =
+    std::conditional_t<sizeof(T) == 2,
+                       std::conditional_t<std::is_signed_v<T>, std::int32_t, std::uint32_t>,
+                       std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
 
 /// The handler that `choose` makes for the unsigned type of the width.
 template <typename Choose>

@@ -4,36 +4,11 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/emulator/ptx/instructions/conversion.h"
 #include "tests/emulator/ptx/instructions/floating.h"
 
 namespace tokenwerk::emulator::ptx {
 namespace {
-
-/// What the modifiers ask, kept in `Instruction::value`.
-struct Conversion {
-  Type to = Type::none;
-  Type from = Type::none;
-  Rounding rounding = Rounding::nearest_even;
-  bool to_integral = false;  ///< .rni and its like
-  bool flushes = false;
-  bool saturates = false;
-  bool clips = false;
-
-  [[nodiscard]] std::int64_t packed() const {
-    return static_cast<std::int64_t>(to) | static_cast<std::int64_t>(from) << 8 |
-           static_cast<std::int64_t>(rounding) << 16 | (to_integral ? 1 << 24 : 0) |
-           (flushes ? 1 << 25 : 0) | (saturates ? 1 << 26 : 0) | (clips ? 1 << 27 : 0);
-  }
-  [[nodiscard]] static Conversion unpacked(std::int64_t value) {
-    return {static_cast<Type>(value & 255),
-            static_cast<Type>(value >> 8 & 255),
-            static_cast<Rounding>(value >> 16 & 255),
-            (value >> 24 & 1) != 0,
-            (value >> 25 & 1) != 0,
-            (value >> 26 & 1) != 0,
-            (value >> 27 & 1) != 0};
-  }
-};
 
 std::int64_t integer_of(std::uint64_t bits, Type type) {
   switch (type) {
@@ -204,58 +179,6 @@ Handler choose_fast(const Conversion& c, const Slot& to, const Slot& from) {
   return nullptr;
 }
 
-const Format& format_of(Type type) {
-  switch (type) {
-    case Type::f16x2: return half_format;
-    case Type::bf16x2: return bfloat_format;
-    case Type::e4m3x2: return e4m3_format;
-    default: return e5m2_format;
-  }
-}
-
-/// `to, high, low`: two f32 become a pair.
-void run_pack_pair(Warp& warp, const Instruction& in) {
-  const Conversion c = Conversion::unpacked(in.value);
-  const Format& format = format_of(c.to);
-  const int width = static_cast<int>(4 * size_of(c.to));
-  const float* high = warp.lanes<float>(in.from[0]);
-  const float* low = warp.lanes<float>(in.from[1]);
-  const auto one = [&](float value) {
-    if (c.clips && value < 0) value = 0;
-    return narrow(value, format, c.rounding, c.saturates);
-  };
-  for (int lane = 0; lane < warp_size; ++lane) {
-    if (!(warp.active() >> lane & 1)) continue;
-    const std::uint32_t pair = one(high[lane]) << width | one(low[lane]);
-    write_lane(warp, in.to, lane, pair, Type::b32);
-  }
-}
-
-/// A pair of one format becomes a pair of another.
-void run_convert_pair(Warp& warp, const Instruction& in) {
-  const Conversion c = Conversion::unpacked(in.value);
-  const Format& to = format_of(c.to);
-  const Format& from = format_of(c.from);
-  const auto to_width = static_cast<int>(4 * size_of(c.to));
-  const auto from_width = static_cast<int>(4 * size_of(c.from));
-  for (int lane = 0; lane < warp_size; ++lane) {
-    if (!(warp.active() >> lane & 1)) continue;
-    const auto bits = warp.read<std::uint32_t>(in.from[0], lane);
-    const auto one = [&](std::uint32_t half) {
-      double value = widen(half, from);
-      if (c.clips && value < 0) value = 0;
-      return narrow(value, to, c.rounding, c.saturates);
-    };
-    const std::uint32_t low = one(bits & ((1u << from_width) - 1));
-    write_lane(warp, in.to, lane, one(bits >> from_width) << to_width | low, Type::b32);
-  }
-}
-
-bool is_pair_type(Type type) {
-  return type == Type::f16x2 || type == Type::bf16x2 || type == Type::e4m3x2 ||
-         type == Type::e5m2x2;
-}
-
 Conversion take_conversion(Decoding& d) {
   Conversion c;
   const int rounding = d.take_one_of({"rn", "rz", "rm", "rp", "rna"});
@@ -275,22 +198,8 @@ Conversion take_conversion(Decoding& d) {
 void decode_cvt(Decoding& d) {
   const Conversion c = take_conversion(d);
   d.out.value = c.packed();
-  if (is_pair_type(c.to) && c.from == Type::f32) {
-    d.expect_operands(3);
-    d.out.to = d.destination(0, c.to);
-    d.out.from[0] = d.source(1, Type::f32);
-    d.out.from[1] = d.source(2, Type::f32);
-    d.out.run = run_pack_pair;
-    return;
-  }
+  if (is_pair_type(c.to) || is_pair_type(c.from)) return decode_pair_conversion(d, c);
   d.expect_operands(2);
-  if (is_pair_type(c.to) || is_pair_type(c.from)) {
-    if (!is_pair_type(c.to) || !is_pair_type(c.from)) d.refuse("this conversion is not known");
-    d.out.to = d.destination(0, c.to);
-    d.out.from[0] = d.source(1, c.from);
-    d.out.run = run_convert_pair;
-    return;
-  }
   if (c.to == Type::pred || c.from == Type::pred || c.from == Type::tf32)
     d.refuse("this conversion is not known");
   d.out.to = d.wide_destination(d.operand(0), c.to);

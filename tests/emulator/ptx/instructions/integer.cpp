@@ -12,12 +12,6 @@
 namespace tokenwerk::emulator::ptx {
 namespace {
 
-template <typename T>
-using Wider =
-    std::conditional_t<sizeof(T) == 2,
-                       std::conditional_t<std::is_signed_v<T>, std::int32_t, std::uint32_t>,
-                       std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
-
 /// Twice as wide as T, also for 64 bits.
 template <typename T>
 using Product =
@@ -113,16 +107,6 @@ struct Absolute {
   T operator()(T a) const {
     using U = std::make_unsigned_t<T>;
     return static_cast<T>(a < 0 ? static_cast<U>(U{0} - static_cast<U>(a)) : static_cast<U>(a));
-  }
-};
-/// c + |a - b|
-struct SumOfDifference {
-  template <typename T>
-  T operator()(T a, T b, T c) const {
-    using U = std::make_unsigned_t<T>;
-    const U difference = static_cast<U>(a < b ? static_cast<U>(b) - static_cast<U>(a)
-                                              : static_cast<U>(a) - static_cast<U>(b));
-    return static_cast<T>(static_cast<U>(c) + difference);
   }
 };
 template <typename Op>
@@ -246,35 +230,6 @@ void decode_mad(Decoding& d) {
           : for_integer(d, type, [](auto t) { return run_ternary<MultiplyAddHigh, decltype(t)>; });
 }
 
-/// The low 24 bits of both factors, which is exact in 64 bits.
-template <typename T, int shift, bool adds>
-void run_multiply_24(Warp& warp, const Instruction& in) {
-  const T* a = warp.lanes<T>(in.from[0]);
-  const T* b = warp.lanes<T>(in.from[1]);
-  const T* c = warp.lanes<T>(in.from[2]);
-  each_lane(warp, warp.lanes<std::uint32_t>(in.to), [=](int lane) {
-    const auto low = [](T x) {
-      return static_cast<Wider<T>>(static_cast<T>(static_cast<std::uint32_t>(x) << 8) >> 8);
-    };
-    const auto product = static_cast<std::uint32_t>((low(a[lane]) * low(b[lane])) >> shift);
-    return adds ? product + static_cast<std::uint32_t>(c[lane]) : product;
-  });
-}
-
-template <bool adds>
-void decode_24(Decoding& d) {
-  const bool high = d.take_one_of({"lo", "hi"}) == 1;
-  const Type type = d.take_type();
-  if (size_of(type) != 4) d.refuse("24-bit products are of 32 bits");
-  adds ? set_ternary(d, type) : set_binary(d, type);
-  if (!adds) d.out.from[2] = d.constant(0, 4);
-  const bool with_sign = is_signed(type);
-  d.out.run = high ? (with_sign ? run_multiply_24<std::int32_t, 16, adds>
-                                : run_multiply_24<std::uint32_t, 16, adds>)
-                   : (with_sign ? run_multiply_24<std::int32_t, 0, adds>
-                                : run_multiply_24<std::uint32_t, 0, adds>);
-}
-
 void decode_div(Decoding& d) {
   const Type type = d.take_type();
   if (!is_integer(type)) return decode_float_div(d, type);
@@ -312,27 +267,16 @@ void decode_abs(Decoding& d) {
   set_unary(d, type);
 }
 
-void decode_sad(Decoding& d) {
-  const Type type = d.take_type();
-  d.expect_operands(4);
-  d.out.run =
-      for_integer(d, type, [](auto t) { return run_ternary<SumOfDifference, decltype(t)>; });
-  set_ternary(d, type);
-}
-
-constexpr std::array<Opcode, 13> opcodes{{{"add", decode_add},
+constexpr std::array<Opcode, 10> opcodes{{{"add", decode_add},
                                           {"sub", decode_sub},
                                           {"mul", decode_mul},
                                           {"mad", decode_mad},
-                                          {"mul24", decode_24<false>},
-                                          {"mad24", decode_24<true>},
                                           {"div", decode_div},
                                           {"rem", decode_rem},
                                           {"min", decode_min},
                                           {"max", decode_max},
                                           {"neg", decode_neg},
-                                          {"abs", decode_abs},
-                                          {"sad", decode_sad}}};
+                                          {"abs", decode_abs}}};
 
 }  // namespace
 
