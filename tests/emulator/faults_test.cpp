@@ -103,7 +103,7 @@ TEST(Faults, Races) {
   DeviceArray<float> from(32 * 32);
   DeviceArray<float> to(32 * 32);
   expect_in(report_of([&] { kernels::transpose_with_race(to.device(), from.device(), 32, 32); }),
-            {"transpose_kernel", "shared memory that"});
+            {"kernel transpose_kernel<false>, block (0,0,0)", "shared memory that"});
 }
 
 TEST(Faults, AsynchronousCopies) {
@@ -166,7 +166,7 @@ TEST(Faults, Assertions) {
 TEST(Faults, NameTheKernelOfTheSource) {
   DeviceArray<float> y(10);
   expect_in(report_of([&] { kernels::fill(y.device(), 11, 1.0f); }),
-            {"fill_kernel", "block (0,0,0), thread (10,0,0)", "st.global.f32",
+            {"kernel fill_kernel, block (0,0,0), thread (10,0,0)", "st.global.f32",
              "0 bytes past the end of the allocation of 40 bytes"});
 }
 
@@ -194,7 +194,7 @@ TEST(Statistics, CountBytesAndSectors) {
   reset_statistics();
   kernels::copy_vectors(to.device(), from.device(), n);
   ASSERT_EQ(statistics().size(), 1u);
-  const KernelStatistics copy = statistics().begin()->second;
+  const KernelStatistics copy = statistics().at("copy_vectors_kernel");
   EXPECT_EQ(copy.launches, 1u);
   EXPECT_EQ(copy.global_read_bytes, n * sizeof(float));
   EXPECT_EQ(copy.global_written_bytes, n * sizeof(float));
@@ -205,7 +205,7 @@ TEST(Statistics, CountBytesAndSectors) {
   EXPECT_GT(copy.thread_instructions, 28 * copy.warp_instructions);
   reset_statistics();
   kernels::scatter(to.device(), from.device(), n, 8);
-  const KernelStatistics scattered = statistics().begin()->second;
+  const KernelStatistics scattered = statistics().at("scatter_kernel");
   EXPECT_EQ(scattered.global_written_bytes, n * sizeof(float));
   EXPECT_EQ(scattered.global_written_sectors, n);
   expect_in(statistics_table(), {"scatter_kernel", "131072"});

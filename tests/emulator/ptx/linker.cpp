@@ -6,6 +6,7 @@
 
 #include "tests/emulator/fault.h"
 #include "tests/emulator/ptx/decoding.h"
+#include "tests/emulator/ptx/names.h"
 #include "tests/emulator/ptx/warp.h"
 
 namespace tokenwerk::emulator::ptx {
@@ -32,7 +33,7 @@ void Linker::link_once(const Function& kernel) {
   scratch_.clear();
   carry_.reset();
   shared_.clear();
-  program_.name = kernel.name;
+  program_.name = readable_name(kernel.name);
   program_.bounds = kernel.bounds;
   Frame frame;
   frame.function = &kernel;
@@ -85,8 +86,8 @@ void Linker::add_instruction(Instruction instruction, const SyntaxInstruction& s
       program_.shared_unit = std::min<int>(program_.shared_unit, instruction.access.bytes);
   }
   program_.code.push_back(std::move(instruction));
-  program_.sources.push_back(
-      {syntax.line, syntax.text.empty() ? "ret" : syntax.text, frames_.back()->function->name});
+  program_.sources.push_back({syntax.line, syntax.text.empty() ? "ret" : syntax.text,
+                              readable_name(frames_.back()->function->name)});
 }
 
 std::uint32_t Linker::target_of(const Frame& frame, const std::string& label,
@@ -222,7 +223,7 @@ std::optional<std::uint64_t> Linker::address_of(const std::string& symbol) {
 
 std::string Linker::where() const {
   if (frames_.empty()) return program_.name;
-  const std::string& inner = frames_.back()->function->name;
+  const std::string inner = readable_name(frames_.back()->function->name);
   return inner == program_.name ? inner : fmt::format("{} in {}", inner, program_.name);
 }
 

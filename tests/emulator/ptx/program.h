@@ -116,7 +116,7 @@ struct Parameter {
 };
 
 struct Program {
-  std::string name;
+  std::string name;  ///< for people
   LaunchBounds bounds;
   std::vector<Instruction> code;
   std::vector<Source> sources;  ///< one an instruction
