@@ -55,6 +55,20 @@ cudaError_t launch(const void* function, dim3 grid, dim3 block, void** arguments
   return cudaSuccess;
 }
 
+/// Blocks run one after the other, so they can neither form clusters nor wait for each other.
+bool needs_blocks_together(const cudaLaunchConfig_t& config) {
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    const cudaLaunchAttribute& attribute = config.attrs[i];
+    const auto& cluster = attribute.val.clusterDim;
+    if (attribute.id == cudaLaunchAttributeCooperative && attribute.val.cooperative != 0)
+      return true;
+    if (attribute.id == cudaLaunchAttributeClusterDimension &&
+        cluster.x * cluster.y * cluster.z > 1)
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 cudaError_t take_launch_error() { return std::exchange(thread_state().refusal.error, cudaSuccess); }
@@ -64,6 +78,8 @@ const std::string& launch_refusal() { return thread_state().refusal.reason; }
 }  // namespace tokenwerk::emulator
 
 using tokenwerk::emulator::launch;
+using tokenwerk::emulator::needs_blocks_together;
+using tokenwerk::emulator::refuse;
 using tokenwerk::emulator::thread_state;
 
 extern "C" {
@@ -104,6 +120,8 @@ cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void**
 
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* function,
                                 void** arguments) {
+  if (needs_blocks_together(*config))
+    return refuse({cudaErrorNotSupported, "cooperative launches and clusters are not emulated"});
   return launch(function, config->gridDim, config->blockDim, arguments, config->dynamicSmemBytes,
                 config->stream);
 }
