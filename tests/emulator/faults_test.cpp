@@ -100,6 +100,11 @@ TEST(Faults, Races) {
                                "@!%q ld.shared.u32 %r1, [s];",
                       two_warps),
             {"reads shared memory that another warp wrote since the last barrier"});
+  expect_in(report_of(shared + "setp.eq.u32 %q, %r0, 0; @%q st.shared.u32 [s], %r0; bar.sync 0;\n"
+                               "setp.lt.u32 %q, %r0, 32; @!%q ld.shared.u32 %r1, [s];\n"
+                               "@%q st.shared.u32 [s], %r0;",
+                      two_warps),
+            {"thread (0,0,0)", "writes shared memory that another warp read"});
   DeviceArray<float> from(32 * 32);
   DeviceArray<float> to(32 * 32);
   expect_in(report_of([&] { kernels::transpose_with_race(to.device(), from.device(), 32, 32); }),
