@@ -65,18 +65,20 @@ class Watchdog final : public testing::EmptyTestEventListener {
 class FailurePrinter final : public testing::EmptyTestEventListener {
  public:
   explicit FailurePrinter(int rank) : rank_(rank) {}
+  void OnTestStart(const testing::TestInfo& info) override {
+    name_ = std::string(info.test_suite_name()) + "." + info.name();
+  }
+  // Here gtest holds the lock that asking it for the current test would take.
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    std::fprintf(stderr, "rank %d: %s.%s\n%s:%d: %s\n", rank_,
-                 test == nullptr ? "?" : test->test_suite_name(),
-                 test == nullptr ? "?" : test->name(),
+    std::fprintf(stderr, "rank %d: %s\n%s:%d: %s\n", rank_, name_.c_str(),
                  result.file_name() == nullptr ? "?" : result.file_name(), result.line_number(),
                  result.summary());
   }
 
  private:
   int rank_;
+  std::string name_ = "?";
 };
 
 }  // namespace
