@@ -122,8 +122,13 @@ bool hand_over(bool with_wait) {
 }
 
 TEST(EmulatedSchedules, AMissingWaitShowsWithinTenSeeds) {
-  EXPECT_GT(seeds_that_show([] { return hand_over(false); }), 0);
-  EXPECT_EQ(seeds_that_show([] { return hand_over(true); }), 0);
+  const auto four_times = [](bool with_wait) {
+    bool right = true;
+    for (int i = 0; i < 4; ++i) right = hand_over(with_wait) && right;
+    return right;
+  };
+  EXPECT_GT(seeds_that_show([&] { return four_times(false); }), 0);
+  EXPECT_EQ(seeds_that_show([&] { return four_times(true); }), 0);
 }
 
 TEST(EmulatedSchedules, WorkOfOneStreamStaysInOrder) {
@@ -160,8 +165,13 @@ bool upload(bool waits) {
 }
 
 TEST(EmulatedSchedules, PinnedMemoryOverwrittenTooEarlyShows) {
-  EXPECT_GT(seeds_that_show([] { return upload(false); }), 0);
-  EXPECT_EQ(seeds_that_show([] { return upload(true); }), 0);
+  const auto four_times = [](bool waits) {
+    bool right = true;
+    for (int i = 0; i < 4; ++i) right = upload(waits) && right;
+    return right;
+  };
+  EXPECT_GT(seeds_that_show([&] { return four_times(false); }), 0);
+  EXPECT_EQ(seeds_that_show([&] { return four_times(true); }), 0);
 }
 
 }  // namespace

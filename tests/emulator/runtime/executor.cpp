@@ -104,6 +104,8 @@ bool Executor::poll(Lock& lock) {
     progress = true;
     if (timing_.is_adversarial()) break;
   }
+  // While the host waits there is nobody to overtake but other streams: time may jump.
+  if (!progress && helpers_ > 0) start_earliest();
   if (standing_fault() != cudaSuccess) drop_everything(lock);
   forget_ended_streams();
   polling_ = false;
@@ -146,6 +148,16 @@ bool Executor::may_start(CUstream_st& stream) {
   if (!stream.is_scheduled) stream.not_before = now + timing_.latency();
   stream.is_scheduled = true;
   return now >= stream.not_before;
+}
+
+void Executor::start_earliest() {
+  CUstream_st* earliest = nullptr;
+  const auto now = std::chrono::steady_clock::now();
+  for (auto* stream : order_) {
+    if (stream->entries.empty() || !stream->is_scheduled || stream->not_before <= now) continue;
+    if (earliest == nullptr || stream->not_before < earliest->not_before) earliest = stream;
+  }
+  if (earliest != nullptr) earliest->not_before = now;
 }
 
 void Executor::drop_everything(Lock& lock) {

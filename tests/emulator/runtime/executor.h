@@ -75,6 +75,8 @@ class Executor final {
   bool poll(Lock& lock);
   bool poll_stream(CUstream_st& stream, Lock& lock);
   [[nodiscard]] bool may_start(CUstream_st& stream);
+  /// Lets the operation start that has the least left to wait, if any has.
+  void start_earliest();
   void drop_everything(Lock& lock);
   void forget_ended_streams();
   static void back_off(Lock& lock, int fruitless);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 
 #include "tests/emulator/runtime/settings.h"
 
@@ -24,9 +25,11 @@ void complain(std::string_view what) {
 }
 
 void report_fault(cudaError_t error, std::string_view reason) {
-  auto none = cudaSuccess;
-  if (!fault_of_device.compare_exchange_strong(none, error)) return;
+  static std::mutex mutex;
+  const std::scoped_lock lock(mutex);
+  if (fault_of_device != cudaSuccess) return;
   complain(fmt::format("{}: {}", cudaGetErrorName(error), reason));
+  fault_of_device = error;  // after the words, which who sees the error wants to read
 }
 
 cudaError_t standing_fault() { return fault_of_device; }

@@ -137,8 +137,8 @@ TEST(EmulatedQueue, KeepsFlagsAndPriorities) {
 
 TEST(EmulatedQueue, WhatAnOperationThrowsIsAFaultThatStays) {
   const TestStream stream;
-  enqueue(stream.get(), []() -> bool { throw std::runtime_error("kernel k: out of bounds"); });
   testing::internal::CaptureStderr();
+  enqueue(stream.get(), []() -> bool { throw std::runtime_error("kernel k: out of bounds"); });
   EXPECT_EQ(cudaStreamSynchronize(stream.get()), cudaErrorLaunchFailure);
   EXPECT_NE(testing::internal::GetCapturedStderr().find("kernel k: out of bounds"),
             std::string::npos);

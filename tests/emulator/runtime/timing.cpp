@@ -1,6 +1,7 @@
 #include "tests/emulator/runtime/timing.h"
 
 #include <algorithm>
+#include <array>
 
 namespace tokenwerk::emulator {
 
@@ -10,11 +11,10 @@ void Timing::arrange(std::vector<cudaStream_t>& streams) {
 
 std::chrono::microseconds Timing::latency() {
   if (!is_adversarial_) return std::chrono::microseconds{0};
-  // Mostly short, so that programs end; at times long enough for the host or another stream to
-  // overtake by several operations.
-  const auto kind = random_() % 8;
-  const std::uint64_t limit = kind == 0 ? 4000 : kind == 1 ? 800 : 20;
-  return std::chrono::microseconds{random_() % limit};
+  // Short ones let streams keep in step, long ones let the host or another stream overtake by
+  // several operations.
+  constexpr std::array<std::uint64_t, 4> limits = {20, 20, 800, 4000};
+  return std::chrono::microseconds{random_() % limits[random_() % limits.size()]};
 }
 
 }  // namespace tokenwerk::emulator
