@@ -216,8 +216,8 @@ TEST(EmulatedMatmul, MemoryFreedBeforeItsTurnIsAFault) {
   EXPECT_EQ(fixture.run(), CUBLAS_STATUS_SUCCESS);
   ASSERT_EQ(cudaFreeAsync(late, other.get()), cudaSuccess);
   ASSERT_EQ(cudaStreamSynchronize(other.get()), cudaSuccess);
-  is_open = true;
   testing::internal::CaptureStderr();
+  is_open = true;
   EXPECT_EQ(cudaStreamSynchronize(stream.get()), cudaErrorIllegalAddress);
   EXPECT_NE(testing::internal::GetCapturedStderr().find("cublasLtMatmul"), std::string::npos);
   EXPECT_EQ(fixture.run(), CUBLAS_STATUS_EXECUTION_FAILED);

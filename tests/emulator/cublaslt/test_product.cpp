@@ -107,7 +107,7 @@ bool has_bias(cublasLtEpilogue_t epilogue) {
 
 /// What one element becomes on its way through the epilogue; writes the auxiliary value.
 double finish(const ProductCase& one, double sum, double bias, double& aux) {
-  if (has_bias(one.epilogue)) sum += bias;
+  sum += bias;
   switch (one.epilogue) {
     case CUBLASLT_EPILOGUE_GELU:
     case CUBLASLT_EPILOGUE_GELU_BIAS: return gelu(sum);
@@ -136,6 +136,19 @@ Inputs inputs_of(const ProductCase& one) {
   const auto shapes = shapes_of(one);
   return {values(shapes.a.count(), 1), values(shapes.b.count(), 2), values(shapes.d.count(), 3),
           values(shapes.aux.count(), 4), values(size(bias_stride(one) * one.batches), 5)};
+}
+
+/// Tells the library about the epilogue and its memory.
+void set_epilogue(LtOperation& operation, const ProductCase& one, const TestMatrix& aux_shape,
+                  void* bias, void* aux) {
+  operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE, one.epilogue);
+  if (one.epilogue == CUBLASLT_EPILOGUE_DEFAULT) return;
+  operation.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+  operation.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, one.bias_type);
+  operation.set(CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, bias_stride(one));
+  operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
+  operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, aux_shape.leading);
+  operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_BATCH_STRIDE, aux_shape.stride);
 }
 
 void expect_near(const char* what, const std::vector<double>& is, const std::vector<double>& wanted,
@@ -169,7 +182,8 @@ ProductResult expected_product(const ProductCase& one) {
         double sum = 0;
         for (std::int64_t l = 0; l < one.k; ++l) sum += a(i, l, s) * b(l, j, s);
         auto& d = in.d[shapes.d.at(i, j, s)];
-        d = finish(one, one.alpha * sum + one.beta * d, bias[i], in.aux[shapes.aux.at(i, j, s)]);
+        d = finish(one, one.alpha * sum + one.beta * d, has_bias(one.epilogue) ? bias[i] : 0,
+                   in.aux[shapes.aux.at(i, j, s)]);
         rows[size(i)] += d;
       }
     }
@@ -206,15 +220,7 @@ ProductResult run_product(const ProductCase& one) {
   operation.set(CUBLASLT_MATMUL_DESC_TRANSB, one.transpose_b);
   operation.set(CUBLASLT_MATMUL_DESC_POINTER_MODE,
                 one.scales_on_device ? CUBLASLT_POINTER_MODE_DEVICE : CUBLASLT_POINTER_MODE_HOST);
-  operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE, one.epilogue);
-  if (one.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
-    operation.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<void*>(bias.data()));
-    operation.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, one.bias_type);
-    operation.set(CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, bias_stride(one));
-    operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, static_cast<void*>(aux.data()));
-    operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, shapes.aux.leading);
-    operation.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_BATCH_STRIDE, shapes.aux.stride);
-  }
+  set_epilogue(operation, one, shapes.aux, bias.data(), aux.data());
   const auto layout = [&](const TestMatrix& matrix, cudaDataType type) {
     return LtLayout({type, matrix.rows, matrix.columns, matrix.leading, matrix.order,
                      matrix.batches, matrix.stride});
