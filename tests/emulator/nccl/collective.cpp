@@ -15,11 +15,8 @@ class Collective final : public Item {
 
   [[nodiscard]] std::vector<int> waits_for(const ncclComm& comm) const override {
     std::vector<int> others;
-    const auto round = comm.next_round;
     for (int rank = 0; rank < comm.ranks; ++rank) {
-      const auto& block = comm.segment->rank(rank);
-      const bool is_late = is_posted_ ? block.posted <= round : block.consumed + 1 < round;
-      if (is_late) others.push_back(rank);
+      if (comm.segment->rank(rank).posted <= comm.next_round) others.push_back(rank);
     }
     return others;
   }
@@ -29,7 +26,6 @@ class Collective final : public Item {
     auto step = Step::none;
     while (true) {
       if (!is_posted_) {
-        if (!waits_for(comm).empty()) return step;
         post(comm);
         step = Step::some;
       }
@@ -45,8 +41,8 @@ class Collective final : public Item {
     return std::min(Contribution::capacity, part_.length - offset_);
   }
 
-  /// Puts the next piece on the table. The place was free once all had read the round before the
-  /// last one.
+  /// Puts the next piece on the table. There are two places by turns: who has come to this round
+  /// saw all others post the last one, so they have read the one before it.
   void post(ncclComm& comm) {
     auto& place = comm.own().table[comm.next_round % 2];
     place.call = call();
@@ -76,7 +72,7 @@ class Collective final : public Item {
     if (part_.consume && part_.length > 0) part_.consume(offset_, piece(), pieces);
     offset_ += Contribution::capacity;
     is_posted_ = false;
-    comm.own().consumed = ++comm.next_round;
+    ++comm.next_round;
   }
 
   Part part_;

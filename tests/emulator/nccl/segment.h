@@ -30,8 +30,7 @@ struct SplitAnswer {
 /// What one rank writes and all read. Zero at the start.
 struct RankBlock {
   static constexpr std::size_t answers = 64;
-  alignas(64) std::atomic<std::uint64_t> posted;    ///< rounds that this rank has put on the table
-  alignas(64) std::atomic<std::uint64_t> consumed;  ///< rounds that it has read from all
+  alignas(64) std::atomic<std::uint64_t> posted;  ///< rounds that this rank has put on the table
   std::atomic<bool> is_present;
   std::atomic<bool> is_busy;  ///< `current` says with what
   Call current;
