@@ -32,8 +32,12 @@ class OwnPacks {
 
   __device__ __forceinline__ OwnPacks(const T* row, Index columns, bool aligned)
       : row_(row), columns_(columns), aligned_(aligned) {
-    if constexpr (packs > 0)
-      for_own_packs<n, packs>(columns, [&](int k, Index column) { held_[k] = read(column); });
+    if constexpr (packs > 0) {
+      const Index step = static_cast<Index>(blockDim.x) * n;
+#pragma unroll
+      for (int k = 0; k < packs; ++k)  // zeros behind the row
+        held_[k] = read(static_cast<Index>(threadIdx.x) * n + k * step);
+    }
   }
 
   __device__ __forceinline__ Pack<T, n> at(int k, Index column) const {
@@ -59,11 +63,10 @@ class OwnPacks {
 };
 
 /// Calls body with the number of packs a thread keeps, as a constant, and the threads of a block
-/// for rows of this width: up to 32768 elements of bf16, 16384 of f32 and 8192 of f64 stay in
-/// registers.
+/// for rows of this width: up to 16384 elements of bf16 and f32 and 8192 of f64 stay in registers.
 template <typename T, typename Body>
 cudaError_t with_packs(Index columns, const Body& body) {
-  constexpr int few = 2, many = 8;
+  constexpr int few = 2, many = std::min(8, 32 / pack_size<T>);
   const Index packs = blocks_of(columns, pack_size<T>);
   const auto threads = [&](int each) {
     const Index warps = blocks_of(blocks_of(packs, each), warp_size);

@@ -25,7 +25,7 @@ struct TurnHeads {
     const auto cosines = load<n>(turns + position * 2 * half + i);
     const auto sines = load<n>(turns + (position * 2 + 1) * half + i);
     T* const start = x.at(row, first * 2 * half + i);
-    Pack<T, n> low[heads_of_thread], high[heads_of_thread];
+    Pack<T, n> low[heads_of_thread] = {}, high[heads_of_thread] = {};
     for (Index head = 0; head < heads_of_thread; ++head) {
       if (first + head >= heads) continue;
       low[head] = load<n>(start + head * 2 * half);
