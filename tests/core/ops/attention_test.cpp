@@ -36,8 +36,8 @@ const std::vector<Case> cases = {
 
 /// Attention and its derivatives as the textbook has them, with whole score rows, in f64.
 struct NaiveAttention {
-  NaiveAttention(const AttentionShape& s, const ConstTensorView& q, const ConstTensorView& k,
-                 const ConstTensorView& v, const ConstTensorView& dout)
+  NaiveAttention(const AttentionShape& s, const HostElements& q, const HostElements& k,
+                 const HostElements& v, const HostElements& dout)
       : o(values(q)),
         dq(o.size()),
         dk(values(k)),
@@ -114,6 +114,10 @@ struct Operands {
     fill_random(v.view, 3);
     fill_random(dout.view, 4);
   }
+  [[nodiscard]] NaiveAttention naive() const {
+    return {shape, HostElements(q.view), HostElements(k.view), HostElements(v.view),
+            HostElements(dout.view)};
+  }
   void forward(Stream& stream) {
     attention_forward(stream, o.view, stats, q.view, k.view, v.view, shape);
   }
@@ -143,7 +147,7 @@ TEST_P(AttentionTest, ForwardEqualsTheNaiveSoftmax) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     Operands x(device_, dtype_, c.shape);
-    const NaiveAttention want(c.shape, x.q.view, x.k.view, x.v.view, x.dout.view);
+    const NaiveAttention want = x.naive();
     x.forward(stream_);
     expect_close(x.o.view, want.o, 32);
     expect_close(x.stats, want.stats, 16);
@@ -155,7 +159,7 @@ TEST_P(AttentionTest, BackwardEqualsTheNaiveDerivative) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     Operands x(device_, dtype_, c.shape);
-    const NaiveAttention want(c.shape, x.q.view, x.k.view, x.v.view, x.dout.view);
+    const NaiveAttention want = x.naive();
     x.forward(stream_);
     x.backward(stream_);
     expect_close(x.dq.view, want.dq, 32);

@@ -38,8 +38,10 @@ class LossTest : public testing::TestWithParam<Types> {
 };
 
 struct NaiveLoss {
-  NaiveLoss(const ConstTensorView& logits, const ConstTensorView& targets, Index vocabulary,
-            double scale) {
+  NaiveLoss(const ConstTensorView& device_logits, const ConstTensorView& device_targets,
+            Index vocabulary, double scale) {
+    const HostElements host_logits(device_logits), host_targets(device_targets);
+    const ConstTensorView logits = host_logits, targets = host_targets;
     for (Index r = 0; r < logits.rows(); ++r) {
       double sum = 0.0;
       for (Index c = 0; c < vocabulary; ++c) sum += std::exp(element(logits, r, c));

@@ -20,8 +20,11 @@ struct Reference {
   std::vector<double> dx_terms;  ///< the largest term that each dx is the difference of
 };
 
-Reference reference(Kind kind, const ConstTensorView& x, const ConstTensorView& gamma,
-                    const ConstTensorView& beta, const ConstTensorView& dy) {
+Reference reference(Kind kind, const ConstTensorView& device_x, const ConstTensorView& device_gamma,
+                    const ConstTensorView& device_beta, const ConstTensorView& device_dy) {
+  const HostElements host_x(device_x), host_gamma(device_gamma), host_beta(device_beta),
+      host_dy(device_dy);
+  const ConstTensorView x = host_x, gamma = host_gamma, beta = host_beta, dy = host_dy;
   const Index rows = x.rows(), columns = x.columns();
   const auto count = static_cast<double>(columns);
   Reference out;
