@@ -19,8 +19,6 @@ struct Tiles {
   using A = Number;
   static constexpr int width = width_, rows = rows_, inner = inner_;
   static constexpr int n = pack_size<A>;
-  /// Blocks that shall share a multiprocessor: two leave 128 registers a thread, too few for f64.
-  static constexpr int blocks = std::is_same_v<A, double> ? 1 : 2;
   /// One pack more than the extent: equal columns of 8 rows then lie in different banks.
   static constexpr int stride = width + n, score_stride = inner + n;
   static constexpr int own_rows = rows / square, own_inner = inner / square;
@@ -94,7 +92,7 @@ struct HeadRows {
       for (int k = 0; k < n; k += Tiling::n) {
         Pack<A, Tiling::n> out;
         for (int c = 0; c < Tiling::n; ++c) out.values[c] = factor * widened<A>(in.values[k + c]);
-        store(to + k, out);
+        *reinterpret_cast<Pack<A, Tiling::n>*>(to + k) = out;  // shared memory: no store()
       }
     }
   }
@@ -112,7 +110,7 @@ __device__ __forceinline__ void multiply(typename Tiling::Scores& scores, const 
   constexpr int n = Tiling::n;
   for (auto& row : scores)
     for (A& score : row) score = A{};
-  for (int d = 0; d < head_size; d += n) {
+  for (int d = 0; d < static_cast<int>(head_size); d += n) {
     Pack<A, n> left[Tiling::own_rows], right[Tiling::own_inner];
 #pragma unroll
     for (int i = 0; i < Tiling::own_rows; ++i)

@@ -99,8 +99,7 @@ __device__ A element_or_zero(const A* from, Index row, Index count) {
 
 /// dq: a block takes a tile of queries and passes over the keys they see.
 template <typename T, typename Tiling>
-__global__ void __launch_bounds__(attention_threads, Tiling::blocks)
-    query_kernel(BackwardCall<T> a) {
+__global__ void __launch_bounds__(attention_threads, least_blocks) query_kernel(BackwardCall<T> a) {
   using A = Accumulator<T>;
   const AttentionExtents& e = a.extents;
   const AttentionPlace at(e);
@@ -159,7 +158,7 @@ __device__ void store_key_gradient(const Array& to, Index row, Index column, Ind
 /// dk and dv: a block takes a tile of keys, for one query head, and passes over the queries that
 /// see them. Keys that none sees receive zeros.
 template <typename T, typename Tiling>
-__global__ void __launch_bounds__(attention_threads, Tiling::blocks) key_kernel(BackwardCall<T> a) {
+__global__ void __launch_bounds__(attention_threads, least_blocks) key_kernel(BackwardCall<T> a) {
   using A = Accumulator<T>;
   const AttentionExtents& e = a.extents;
   const AttentionPlace at(e);

@@ -73,7 +73,7 @@ struct OnlineSoftmax {
 
 /// A block takes a tile of queries of one head and passes over the keys they see.
 template <typename T, typename Tiling>
-__global__ void __launch_bounds__(attention_threads, Tiling::blocks)
+__global__ void __launch_bounds__(attention_threads, least_blocks)
     forward_kernel(ForwardCall<T> a) {
   using A = Accumulator<T>;
   const AttentionExtents& e = a.extents;

@@ -64,13 +64,33 @@ struct alignas(sizeof(T) * n) Pack {
 template <typename T>
 inline constexpr int pack_size = 16 / static_cast<int>(sizeof(T));
 
+/// A pack as the machine's words.
+template <int bytes>
+struct Words {
+  using Word = std::conditional_t<
+      bytes % 16 == 0, uint4,
+      std::conditional_t<bytes == 8, uint2,
+                         std::conditional_t<bytes == 4, unsigned, unsigned short>>>;
+  static constexpr int count = bytes / static_cast<int>(sizeof(Word));
+  Word words[count];
+};
+
+/// Global memory is written by __stwb, because the compiler splits a plain assignment into the
+/// pack's elements where it knows them.
 template <int n, typename T>
 __device__ __forceinline__ Pack<T, n> load(const T* from) {
-  return *reinterpret_cast<const Pack<T, n>*>(from);
+  using Bits = Words<sizeof(Pack<T, n>)>;
+  Bits bits;
+  for (int i = 0; i < Bits::count; ++i)
+    bits.words[i] = reinterpret_cast<const typename Bits::Word*>(from)[i];
+  return __builtin_bit_cast(Pack<T, n>, bits);
 }
 template <int n, typename T>
 __device__ __forceinline__ void store(T* to, const Pack<T, n>& pack) {
-  *reinterpret_cast<Pack<T, n>*>(to) = pack;
+  using Bits = Words<sizeof(Pack<T, n>)>;
+  const Bits bits = __builtin_bit_cast(Bits, pack);
+  for (int i = 0; i < Bits::count; ++i)
+    __stwb(reinterpret_cast<typename Bits::Word*>(to) + i, bits.words[i]);
 }
 
 /// Whether packs of n elements begin there.
@@ -129,6 +149,10 @@ Rows<const T> rows_of(const ConstArray& x) {
 
 inline constexpr int warp_size = 32;
 inline constexpr unsigned all_lanes = 0xffffffffu;
+
+/// The second launch bound, blocks a multiprocessor: without it ptxas spills a few bytes of kernels
+/// that hold much, for a block more.
+inline constexpr int least_blocks = 1;
 
 struct Plus {
   template <typename A>

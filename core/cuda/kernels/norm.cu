@@ -42,7 +42,8 @@ __device__ Statistics<A> measure(const OwnPacks<T, packs>& x, Index columns, A e
 
 /// A block takes a row.
 template <Norm kind, typename T, int packs>
-__global__ void __launch_bounds__(most_norm_threads) forward_kernel(ForwardRows<T> a) {
+__global__ void __launch_bounds__(most_norm_threads, least_blocks)
+    forward_kernel(ForwardRows<T> a) {
   using A = Accumulator<T>;
   constexpr int n = pack_size<T>;
   const Index row = blockIdx.x;
@@ -83,7 +84,8 @@ struct BackwardRows {
 
 /// With h = (x - mean) * rstd and g = dy * gamma: dx = rstd * (g - mean(g) - h * mean(g * h)).
 template <Norm kind, typename T, int packs>
-__global__ void __launch_bounds__(most_norm_threads) backward_input_kernel(BackwardRows<T> a) {
+__global__ void __launch_bounds__(most_norm_threads, least_blocks)
+    backward_input_kernel(BackwardRows<T> a) {
   using A = Accumulator<T>;
   constexpr int n = pack_size<T>;
   const Index row = blockIdx.x;

@@ -63,10 +63,10 @@ class OwnPacks {
 };
 
 /// Calls body with the number of packs a thread keeps, as a constant, and the threads of a block
-/// for rows of this width: up to 16384 elements of bf16 and f32 and 8192 of f64 stay in registers.
+/// for rows of this width: up to 16384 elements of bf16 and f32 and 4096 of f64 stay in registers.
 template <typename T, typename Body>
 cudaError_t with_packs(Index columns, const Body& body) {
-  constexpr int few = 2, many = std::min(8, 32 / pack_size<T>);
+  constexpr int few = 2, many = std::is_same_v<T, float> ? 8 : 4;
   const Index packs = blocks_of(columns, pack_size<T>);
   const auto threads = [&](int each) {
     const Index warps = blocks_of(blocks_of(packs, each), warp_size);

@@ -59,7 +59,7 @@ __device__ void update(const AdamWRun<T>& a, const AdamWStep<A>& step, Index i) 
 }
 
 template <int n, typename T>
-__global__ void __launch_bounds__(adamw_threads)
+__global__ void __launch_bounds__(adamw_threads, least_blocks)
     adamw_kernel(AdamWRun<T> a, AdamWScalars scalars, Index count) {
   using A = Accumulator<T>;
   __shared__ AdamWStep<A> shared;

@@ -35,10 +35,12 @@ struct FillNormal {
     const NormalPair a = device_normal_pair(words[0], words[1]);
     const NormalPair b = device_normal_pair(words[2], words[3]);
     const double normals[4] = {a.first, a.second, b.first, b.second};
-    for (int lane = 0; lane < 4; ++lane) {
-      if (first + lane < 0 || first + lane >= columns) continue;
-      *x.at(row, first + lane) = rounded<T>(numbers.deviation * normals[lane]);
-    }
+    Pack<T, 4> out;
+    for (int lane = 0; lane < 4; ++lane)
+      out.values[lane] = rounded<T>(numbers.deviation * normals[lane]);
+    T* const to = x.at(row, first);
+    for (int lane = 0; lane < 4; ++lane)
+      if (first + lane >= 0 && first + lane < columns) to[lane] = out.values[lane];
   }
 };
 
