@@ -59,7 +59,8 @@ function(tokenwerk_cuda_library name kind)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/cuda/*.cpp ${PROJECT_SOURCE_DIR}/core/cuda/*.cu
     ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_communicator.cpp ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_watchdog.cpp)
   add_library(${name} ${kind} ${sources})
-  set(options --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wshadow ${ARGN})
+  # A product and a sum round once only where the code says so: packs, tails and windows then have the same bits.
+  set(options -fmad=false --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wshadow ${ARGN})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CUDA_RUNTIME_LIBRARY None
     INSTALL_RPATH "\$ORIGIN")

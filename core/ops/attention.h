@@ -31,7 +31,7 @@ void attention_forward(Stream&, TensorView o, TensorView stats, ConstTensorView 
 /// dq, dk, dv (shapes of q, k, v) from do(B*T, H*D), overwritten. dk and dv have the dtype of k, or
 /// are both in accumulation_type, so that sums can go on. The query heads of a group are cut into
 /// equal runs, as many as the largest power of two that divides their number; each element of
-/// theirs is a chain over the heads of a run and their queries, and a binary tree over the runs. So
+/// theirs is summed over the heads of a run in their order, then by a binary tree over the runs. So
 /// ranks that hold a half, a quarter or an eighth of a group end the tree by pairwise sums.
 ///
 /// In both passes the bits of a sequence and head depend on nothing else in the call, and those of
