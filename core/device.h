@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <optional>
+#include <string>
 
 #include "core/dtype.h"
 
@@ -70,6 +71,14 @@ struct MemoryStatistics {
   std::size_t current = 0;
   std::size_t peak = 0;
   std::size_t allocations = 0;  ///< calls of allocate so far
+  /// How often the system or the driver was asked for large memory.
+  std::size_t system_allocations = 0;
+};
+
+/// What a device is.
+struct DeviceFacts {
+  std::string name;              ///< the maker's, "NVIDIA H100 80GB HBM3"; empty: not known
+  std::size_t memory_bytes = 0;  ///< all of its memory
 };
 
 /// Memory, streams and operations of one processor. One per rank; not thread-safe but for
@@ -82,6 +91,10 @@ class Device {
   virtual ~Device() = default;
 
   [[nodiscard]] virtual DeviceKind kind() const = 0;
+  [[nodiscard]] virtual DeviceFacts facts() const = 0;
+  /// Energy used since some moment in the past, by the device's own counter; empty where it has
+  /// none.
+  [[nodiscard]] virtual std::optional<double> joules() const { return {}; }
   [[nodiscard]] virtual std::unique_ptr<Stream> make_stream() = 0;
   /// The operation families of this device (core/ops/*.h); use their public functions instead.
   [[nodiscard]] virtual const Operations& operations() const = 0;

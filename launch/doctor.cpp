@@ -6,7 +6,9 @@
 
 #include "core/cpu/isa.h"
 #include "core/cpu/onednn.h"
+#include "core/device_module.h"
 #include "launch/build_info.h"
+#include "launch/data_sheet.h"
 #include "launch/machine.h"
 #include "parallel/checkpoint/hdf5_file.h"
 #include "parallel/comm/control.h"
@@ -40,13 +42,38 @@ std::string disk_line(const MpiEnvironment& environment, const DoctorOptions& op
   }
 }
 
+/// What the CUDA back end runs with, or what is missing.
+std::string cuda_line() {
+  try {
+    using Describe = const char* (*)();
+    const auto describe =
+        reinterpret_cast<Describe>(cuda_module_function("tokenwerk_cuda_description"));
+    return line("CUDA", describe());
+  } catch (const Error& error) {
+    return line("CUDA", error.what());
+  }
+}
+
+/// The GPU that this rank would train on, or why there is none.
+std::string gpu_line(const MpiEnvironment& environment) {
+  try {
+    const DeviceFacts facts = make_device(DeviceKind::cuda, environment.local_rank())->facts();
+    const auto peak = data_sheet_peak(facts.name, DType::bf16);
+    return line("GPU", fmt::format("{}, {}, {}", facts.name, gibibytes(facts.memory_bytes),
+                                   peak ? "bf16 " + giga(*peak, "FLOP") + " by its data sheet"
+                                        : "no data sheet known"));
+  } catch (const Error& error) {
+    return line("GPU", error.what());
+  }
+}
+
 }  // namespace
 
 std::string binary_report(const MpiEnvironment& environment) {
   const BuildInfo build = build_info();
   return fmt::format("tokenwerk {}\n", build.version) + line("build", build.type) +
          line("compiler", build.compiler) + line("oneDNN", cpu::onednn_description()) +
-         line("HDF5", hdf5_version()) + line("MPI", environment.library());
+         line("HDF5", hdf5_version()) + line("MPI", environment.library()) + cuda_line();
 }
 
 std::string machine_report(const MpiEnvironment& environment, const DoctorOptions& options) {
@@ -56,14 +83,14 @@ std::string machine_report(const MpiEnvironment& environment, const DoctorOption
   const auto stream = device->make_stream();
   const double f32 = measured_matrix_peak(*device, *stream, DType::f32);
   const double bf16 = measured_matrix_peak(*device, *stream, DType::bf16);
-  return line("processor", processor_name()) +
+  return line("processor", device->facts().name) +
          line("cores", fmt::format("{} of {}", core.usable, core.present)) +
          line("kernels", cpu::name_of(cpu::isa())) +
          line("memory", fmt::format("{}, {} available", gibibytes(memory.total),
                                     gibibytes(memory.available))) +
          line("matrix peak",
               fmt::format("f32 {}, bf16 {}", giga(f32, "FLOP"), giga(bf16, "FLOP"))) +
-         line("bandwidth", giga(measured_memory_bandwidth(*device), "B")) +
+         line("bandwidth", giga(measured_memory_bandwidth(*device), "B")) + gpu_line(environment) +
          disk_line(environment, options);
 }
 

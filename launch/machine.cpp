@@ -71,22 +71,12 @@ class ScratchFile {
   int descriptor_;
 };
 
-/// The value of a "name: value" line of a file under /proc; empty if there is none.
-std::string proc_value(const char* file, std::string_view name) {
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);) {
-    if (!line.starts_with(name)) continue;
-    const std::size_t colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return {};
-}
-
-std::size_t kibibytes(std::string_view name) {
-  const std::string value = proc_value("/proc/meminfo", name);
-  return value.empty() ? 0 : std::stoull(value) * 1024;
+/// Bytes that a line of /proc/meminfo tells; 0 where there is none.
+std::size_t meminfo(std::string_view name) {
+  std::ifstream stream("/proc/meminfo");
+  for (std::string line; std::getline(stream, line);)
+    if (line.starts_with(name)) return std::stoull(line.substr(name.size() + 1)) * 1024;
+  return 0;
 }
 
 }  // namespace
@@ -145,11 +135,6 @@ double measured_disk_speed(const std::filesystem::path& folder, std::size_t byte
   return static_cast<double>(blocks * block.size()) / seconds_since(start);
 }
 
-std::string processor_name() {
-  const std::string name = proc_value("/proc/cpuinfo", "model name");
-  return name.empty() ? "unknown" : name;
-}
-
 Cores cores() {
   const auto present = static_cast<int>(std::max(1l, sysconf(_SC_NPROCESSORS_ONLN)));
   cpu_set_t set;
@@ -158,6 +143,6 @@ Cores cores() {
   return {known ? CPU_COUNT(&set) : present, present};
 }
 
-HostMemory host_memory() { return {kibibytes("MemTotal"), kibibytes("MemAvailable")}; }
+HostMemory host_memory() { return {meminfo("MemTotal"), meminfo("MemAvailable")}; }
 
 }  // namespace tokenwerk

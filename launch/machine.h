@@ -26,9 +26,6 @@ namespace tokenwerk {
 /// folder when it cannot be written; leaves nothing behind.
 [[nodiscard]] double measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes);
 
-/// The processor's name as the system tells it; "unknown" where it does not.
-[[nodiscard]] std::string processor_name();
-
 /// Cores this process may run on, and those of the host.
 struct Cores {
   int usable = 1;

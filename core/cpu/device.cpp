@@ -2,7 +2,10 @@
 
 #include "core/device.h"
 
+#include <unistd.h>
+
 #include <cstring>
+#include <fstream>
 
 #include "core/cpu/families.h"
 #include "core/cpu/isa.h"
@@ -21,9 +24,23 @@ class CpuStream final : public Stream {
   void synchronize_until(std::uint64_t) override {}
 };
 
+/// As the system tells it; empty where it does not.
+std::string processor_name() {
+  std::ifstream stream("/proc/cpuinfo");
+  for (std::string line; std::getline(stream, line);) {
+    const std::size_t value = line.find_first_not_of(" \t:", std::string_view("model name").size());
+    if (line.starts_with("model name") && value != std::string::npos) return line.substr(value);
+  }
+  return {};
+}
+
 class CpuDevice final : public Device {
  public:
   [[nodiscard]] DeviceKind kind() const override { return DeviceKind::cpu; }
+  [[nodiscard]] DeviceFacts facts() const override {
+    const auto pages = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES));
+    return {processor_name(), pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE))};
+  }
   [[nodiscard]] std::unique_ptr<Stream> make_stream() override {
     return std::make_unique<CpuStream>(*this);
   }

@@ -108,6 +108,7 @@ Pool::Block Pool::map_new(std::size_t capacity) {
   // Fewer faults at the first touch and fewer misses of the address cache; a refusal does no harm.
   if (capacity >= 2 * huge_page) madvise(data, capacity, MADV_HUGEPAGE);
   mapped_ += capacity;
+  ++statistics_.system_allocations;
   return {data, capacity};
 }
 

@@ -2,6 +2,13 @@
 
 #include "core/device.h"
 
+#include <fmt/core.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "core/cuda/check.h"
+#include "core/cuda/energy.h"
 #include "core/cuda/families.h"
 #include "core/cuda/pool.h"
 #include "core/cuda/staging.h"
@@ -22,9 +29,15 @@ int device_count() {
   return count;
 }
 
+/// Whether a launcher shows each rank a GPU of its own, as Slurm does with --gpus-per-task=1.
+bool sees_its_own(int count) {
+  return count == 1 && std::getenv("CUDA_VISIBLE_DEVICES") != nullptr;
+}
+
 /// Makes the GPU of this place the calling thread's.
 int selected(int index) {
   const int count = device_count();
+  if (sees_its_own(count)) index = 0;
   TW_CHECK_AS(DeviceError, index < count, "device cuda: rank ", index,
               " of this host has no GPU, there are ", count, "; start at most ", count,
               " ranks a host");
@@ -32,11 +45,23 @@ int selected(int index) {
   return index;
 }
 
+std::string bus_id(int index) {
+  std::array<char, 32> text{};
+  TW_CUDA(cudaDeviceGetPCIBusId(text.data(), text.size(), index));
+  return text.data();
+}
+
 class CudaDevice final : public Device {
  public:
-  explicit CudaDevice(int index) : index_(selected(index)) {}
+  explicit CudaDevice(int index) : index_(selected(index)), energy_(bus_id(index)) {}
 
   [[nodiscard]] DeviceKind kind() const override { return DeviceKind::cuda; }
+  [[nodiscard]] DeviceFacts facts() const override {
+    cudaDeviceProp properties;
+    TW_CUDA(cudaGetDeviceProperties(&properties, index_));
+    return {properties.name, properties.totalGlobalMem};
+  }
+  [[nodiscard]] std::optional<double> joules() const override { return energy_.joules(); }
   [[nodiscard]] std::unique_ptr<Stream> make_stream() override {
     return std::make_unique<cuda::CudaStream>(*this);
   }
@@ -58,6 +83,7 @@ class CudaDevice final : public Device {
 
  private:
   int index_;
+  cuda::EnergyCounter energy_;
   cuda::Pool pool_;  // first: the families may hold memory
   cuda::Staging staging_;
   std::unique_ptr<MatmulOps> matmul_ = cuda::make_matmul_ops();
@@ -81,4 +107,20 @@ class CudaDevice final : public Device {
 /// The module's entry; the caller owns the device.
 extern "C" tokenwerk::Device* tokenwerk_make_cuda_device(int index) {
   return std::make_unique<tokenwerk::CudaDevice>(index).release();
+}
+
+/// The libraries that the module runs with, and the driver; for reports.
+extern "C" const char* tokenwerk_cuda_description() {
+  static const std::string text = [] {
+    const auto version = [](int number) {  // 13010 is 13.1
+      return number == 0 ? "none" : fmt::format("{}.{}", number / 1000, number % 1000 / 10);
+    };
+    int runtime = 0, driver = 0;
+    static_cast<void>(cudaRuntimeGetVersion(&runtime));
+    static_cast<void>(cudaDriverGetVersion(&driver));
+    const std::size_t lt = cublasLtGetVersion();
+    return fmt::format("runtime {}, cuBLASLt {}.{}.{}, driver {}", version(runtime), lt / 10000,
+                       lt / 100 % 100, lt % 100, version(driver));
+  }();
+  return text.c_str();
 }

@@ -72,6 +72,7 @@ Pool::Blocks::iterator Pool::make_segment(std::size_t bytes) {
   }
   TW_CUDA(status, ", ", size, " bytes");
   held_ += size;
+  ++statistics_.system_allocations;
   const auto made = blocks_.emplace(static_cast<std::byte*>(data), Block{size, true, true}).first;
   free_.insert({size, made->first});
   return made;

@@ -26,7 +26,6 @@ TEST(Machine, HasBandwidthCoresAndMemory) {
   EXPECT_GE(cores().present, cores().usable);
   EXPECT_GT(host_memory().total, host_memory().available);
   EXPECT_GT(host_memory().available, 0u);
-  EXPECT_FALSE(processor_name().empty());
 }
 
 TEST(Machine, MeasuresADiskAndLeavesNothingThere) {
