@@ -17,8 +17,9 @@ namespace tokenwerk {
 
 class Communicator;
 
-/// What a rank holds of a global array, to be saved. `value` lies in host memory; its columns are
-/// the box's innermost extent, its rows may be strided.
+/// What a rank holds of a global array, to be saved. The columns of `value` are the box's innermost
+/// extent, its rows may be strided. It may lie in any device's memory, where work on it is done:
+/// from there it comes to the host one array at a time.
 struct ArrayPart {
   std::string name;    ///< "model/blocks.7.mlp.up.weight", "optimizer/m/..."
   Shape global_shape;  ///< 1 to 4 dims

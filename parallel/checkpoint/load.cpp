@@ -11,6 +11,7 @@
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/hdf5_file.h"
+#include "parallel/checkpoint/host_copy.h"
 #include "parallel/checkpoint/view.h"
 #include "parallel/checkpoint/window.h"
 #include "parallel/comm/control.h"
@@ -57,6 +58,8 @@ std::string damage_of(Communicator& communicator, const Opened& opened) {
 struct Wanted {
   const ArrayTarget* target;
   const StoredArray* array;
+  HostTarget host;
+  Index readings = 0;  ///< still to come
 };
 
 std::string target_fault(const ArrayTarget& target, const StoredArray* array) {
@@ -83,7 +86,7 @@ std::vector<Wanted> matched(const Opened& opened, std::span<const ArrayTarget> t
     const StoredArray* array = place == arrays.end() ? nullptr : place->second;
     const std::string fault = target_fault(target, array);
     if (!fault.empty()) faults.push_back(fmt::format("{} {}", target.name, fault));
-    wanted.push_back({&target, array});
+    wanted.push_back({&target, array, HostTarget(target.value)});
   }
   TW_CHECK_AS(CheckpointError, faults.empty(), opened.folder.string(), ": ", joined(faults, "; "));
   return wanted;
@@ -91,36 +94,45 @@ std::vector<Wanted> matched(const Opened& opened, std::span<const ArrayTarget> t
 
 /// One box to read: from a part of an array into a target that wants some of it.
 struct Reading {
-  const Wanted* wanted;
+  Wanted* wanted;
   const StoredPart* part;
   Box shared;  ///< in the global array
 };
 
 void read(const Hdf5File& file, const Reading& reading) {
-  const auto& [target, array] = *reading.wanted;
+  const ArrayTarget* const target = reading.wanted->target;
+  const StoredArray* const array = reading.wanted->array;
+  const TensorView window = reading.wanted->host.view();
   const Shape& stored = reading.part->box.extent;
   const Box from = relative_to(reading.shared, reading.part->box);
   const Box to = relative_to(reading.shared, target->box);
-  void* direct = contiguous(target->value, target->box.extent, to);
-  if (direct != nullptr && array->dtype == target->value.dtype) {
+  void* direct = contiguous(window, target->box.extent, to);
+  if (direct != nullptr && array->dtype == window.dtype) {
     file.read(reading.part->dataset, array->dtype, stored, from, direct);
     return;
   }
   std::vector<std::byte> dense(static_cast<std::size_t>(from.extent.count()) *
                                size_of(array->dtype));
   file.read(reading.part->dataset, array->dtype, stored, from, dense.data());
-  unpack(target->value, target->box.extent, to, dense.data(), array->dtype);
+  unpack(window, target->box.extent, to, dense.data(), array->dtype);
 }
 
-void fill(const Opened& opened, const std::vector<Wanted>& wanted) {
+void fill(const Opened& opened, std::vector<Wanted>& wanted) {
   std::map<std::size_t, std::vector<Reading>> by_file;  // each is opened once
-  for (const Wanted& want : wanted)
-    for (const StoredPart& part : want.array->parts)
-      if (const auto shared = intersect(part.box, want.target->box))
-        by_file[part.file].push_back({&want, &part, *shared});
+  for (Wanted& want : wanted) {
+    for (const StoredPart& part : want.array->parts) {
+      const auto shared = intersect(part.box, want.target->box);
+      if (!shared) continue;
+      by_file[part.file].push_back({&want, &part, *shared});
+      ++want.readings;
+    }
+  }
   for (const auto& [position, readings] : by_file) {
     const Hdf5File file = Hdf5File::open(opened.folder / opened.manifest.files[position].name);
-    for (const Reading& reading : readings) read(file, reading);
+    for (const Reading& reading : readings) {
+      read(file, reading);
+      if (--reading.wanted->readings == 0) reading.wanted->host.flush();
+    }
   }
 }
 

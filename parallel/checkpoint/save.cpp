@@ -12,6 +12,7 @@
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/hdf5_file.h"
+#include "parallel/checkpoint/host_copy.h"
 #include "parallel/checkpoint/view.h"
 #include "parallel/checkpoint/window.h"
 #include "parallel/comm/control.h"
@@ -110,11 +111,13 @@ FileSum write_shard(const fs::path& path, const std::vector<Piece>& pieces) {
   Hdf5File file = Hdf5File::create(path);
   for (const Piece& piece : pieces) {
     const ArrayPart& part = *piece.part;
-    if (part.value.dense()) {
-      file.write(piece.dataset, part.value.dtype, part.box.extent, part.value.data);
+    const HostCopy copy(part.value);
+    const ConstTensorView& value = copy.view();
+    if (value.dense()) {
+      file.write(piece.dataset, value.dtype, part.box.extent, value.data);
     } else {
-      const std::vector<std::byte> dense = packed(part.box.extent, part.value);
-      file.write(piece.dataset, part.value.dtype, part.box.extent, dense.data());
+      const std::vector<std::byte> dense = packed(part.box.extent, value);
+      file.write(piece.dataset, value.dtype, part.box.extent, dense.data());
     }
   }
   file.close();

@@ -28,7 +28,7 @@ PipelineInterpreter::PipelineInterpreter(PipelineSchedule schedule, Communicator
 void PipelineInterpreter::run(Stream& stream, StageWork& work) {
   const auto& program = schedule_.program[static_cast<std::size_t>(comm_->rank())];
   for (std::size_t i = 0; i < program.size(); ++i) execute(stream, work, program[i], transfers_[i]);
-  for (auto& [peer, streams] : streams_) streams.send->synchronize();
+  for (auto& [peer, streams] : streams_) stream.wait_for(streams.send->record());
   sent_.clear();
   inputs_.clear();
 }
@@ -42,13 +42,13 @@ void PipelineInterpreter::execute(Stream& stream, StageWork& work, const Action&
     stream.wait_for(buffer.ready);
     input = buffer.array;
   }
-  for (const Message& message : transfers.arrived) drop(sent_, message.result);
+  for (const Message& message : transfers.arrived) drop(stream, sent_, message.result);
   Tensor output;
   if (transfers.output) output = work.message();
   compute(work, action, output, input);
   if (action.work == Work::backward || action.work == Work::backward_weight || forward_only_) {
-    drop(inputs_, {Result::Kind::activation, action.stage - 1, action.microbatch});
-    drop(inputs_, {Result::Kind::input_gradient, action.stage + 1, action.microbatch});
+    drop(stream, inputs_, {Result::Kind::activation, action.stage - 1, action.microbatch});
+    drop(stream, inputs_, {Result::Kind::input_gradient, action.stage + 1, action.microbatch});
   }
   if (output) give(stream, *transfers.output, std::move(output));
   comm_->progress();
@@ -92,10 +92,11 @@ void PipelineInterpreter::give(Stream& stream, const Message& message, Tensor ar
   buffer.ready = send.record();
 }
 
-void PipelineInterpreter::drop(std::map<Result, Buffer>& buffers, const Result& result) {
+void PipelineInterpreter::drop(Stream& stream, std::map<Result, Buffer>& buffers,
+                               const Result& result) {
   const auto found = buffers.find(result);
   if (found == buffers.end()) return;
-  found->second.ready.synchronize();
+  stream.wait_for(found->second.ready);  // before it uses the memory again
   buffers.erase(found);
 }
 

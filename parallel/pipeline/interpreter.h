@@ -39,7 +39,7 @@ class PipelineInterpreter {
   void post(Stream& stream, const Message& message, StageWork& work);
   /// Hands an output on: to its peer, or to the stage on this rank.
   void give(Stream& stream, const Message& message, Tensor array);
-  void drop(std::map<Result, Buffer>& buffers, const Result& result);
+  static void drop(Stream& stream, std::map<Result, Buffer>& buffers, const Result& result);
 
   PipelineSchedule schedule_;
   Communicator* comm_;
