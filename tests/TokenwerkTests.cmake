@@ -58,7 +58,9 @@ endif()
 set_source_files_properties(core/cpu/simd_math_test.cpp PROPERTIES COMPILE_OPTIONS -Wno-psabi) # vectors stay inside
 tokenwerk_tests(ops_tests device PATTERNS core/ops/*_test.cpp core/cpu/*_test.cpp LIBRARIES tokenwerk::core)
 tokenwerk_tests(nn_tests unit PATTERNS core/nn/*_test.cpp core/optimizer/*_test.cpp LIBRARIES tokenwerk::core)
-tokenwerk_tests(data_tests unit PATTERNS core/log_test.cpp core/tensor_test.cpp core/trace_test.cpp core/data/*_test.cpp LIBRARIES tokenwerk::core)
+tokenwerk_tests(data_tests unit
+  PATTERNS core/log_test.cpp core/tensor_test.cpp core/trace_test.cpp core/data/*_test.cpp
+  LIBRARIES tokenwerk::core PkgConfig::SENTENCEPIECE)
 tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*.cpp LIBRARIES tokenwerk::parallel)
 tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk::models)
 
