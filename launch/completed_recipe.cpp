@@ -8,6 +8,7 @@
 #include "launch/agreement.h"
 #include "launch/layout.h"
 #include "launch/machine.h"
+#include "launch/memory_fault.h"
 #include "launch/recipe_check.h"
 #include "launch/recipe_model.h"
 #include "parallel/comm/control.h"
@@ -29,39 +30,6 @@ void check_token_files(const std::string& prefix, const char* key) {
   TW_CHECK_AS(DataError, missing.empty(), key, " = \"", prefix, "\": ", missing);
 }
 
-/// Bytes of a rank for each parameter of its part of the model: values, f32 gradients, two f32
-/// moments and, for bf16 values, their f32 master; what ZeRO divides counts for its share.
-double bytes_per_parameter(const Recipe& recipe) {
-  const bool bf16 = recipe.training.precision == "bf16";
-  const auto divided = [&](Index stage, double bytes) {
-    return recipe.parallel.zero >= stage
-               ? bytes / static_cast<double>(recipe.parallel.zero_group.value())
-               : bytes;
-  };
-  return divided(3, bf16 ? 2.0 : 4.0) + divided(2, 4.0) + divided(1, bf16 ? 12.0 : 8.0);
-}
-
-/// What is wrong when a rank's arrays alone are larger than the machine, a line; or nothing.
-std::string memory_fault(const Recipe& recipe, const ModelConfig& c) {
-  constexpr double gib = 1024.0 * 1024.0 * 1024.0;
-  const ParallelSection& p = recipe.parallel;
-  const double parameters = static_cast<double>(parameter_count(c));
-  const double held =
-      parameters / static_cast<double>(p.tensor * p.pipeline) * bytes_per_parameter(recipe);
-  // The input of each block at the least.
-  const Index slices = *p.sequence ? p.tensor : 1;
-  const double kept = static_cast<double>(recipe.training.micro_batch) *
-                      static_cast<double>(c.sequence_length) * static_cast<double>(c.width) *
-                      static_cast<double>(c.layers / p.pipeline + 1) / static_cast<double>(slices) *
-                      (recipe.training.precision == "bf16" ? 2.0 : 4.0);
-  const auto there = static_cast<double>(host_memory().total);
-  if (held + kept <= there) return {};
-  return fmt::format(
-      "{}: more memory than this machine has: {:.3g} GiB for {:.3g} parameters with their "
-      "optimizer state, {:.3g} GiB or more for training.micro_batch = {}, of {:.3g} GiB\n",
-      recipe.file, held / gib, parameters, kept / gib, recipe.training.micro_batch, there / gib);
-}
-
 Recipe completed(Recipe recipe, Index ranks) {
   check_token_files(recipe.data.train, "data.train");
   if (recipe.data.validation) check_token_files(*recipe.data.validation, "data.validation");
@@ -80,7 +48,8 @@ Recipe completed(Recipe recipe, Index ranks) {
     faults += fmt::format("{} = {} is less than the tokenizer's {}\n", place, config.vocabulary,
                           vocabulary);
   }
-  faults += memory_fault(recipe, config);
+  if (recipe.device.kind == "cpu")
+    faults += memory_fault(recipe, config, host_memory().total, "this machine");
   if (!faults.empty()) faults.pop_back();
   TW_CHECK_AS(ConfigError, faults.empty(), faults);
   recipe.model = model_section(config);

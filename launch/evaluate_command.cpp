@@ -8,9 +8,11 @@
 #include <optional>
 
 #include "launch/agreement.h"
+#include "launch/device_option.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
 #include "launch/loaded_model.h"
+#include "launch/run_device.h"
 #include "parallel/comm/environment.h"
 
 namespace tokenwerk {
@@ -19,18 +21,19 @@ namespace {
 struct EvaluateOptions {
   std::string checkpoint;
   std::string data;
+  std::string device = "cpu";
   Index micro_batch = 8;
 };
 
 void run_evaluate(MpiEnvironment& environment, const EvaluateOptions& options) {
-  const auto device = make_device(DeviceKind::cpu);
-  const auto stream = device->make_stream();
-  const auto world = environment.make_world(*device);
+  const RunDevice run(environment, device_kind(options.device));
+  const auto stream = run.device().make_stream();
+  const auto world = environment.make_world(run.device());
   LoadedModel loaded;
-  agree(*world, [&] { loaded = load_model(*world, *stream, options.checkpoint); });
+  agree(run.control(), [&] { loaded = load_model(run.control(), *stream, options.checkpoint); });
   const ModelConfig& config = loaded.model->config();
   std::optional<TokenDataset> dataset;
-  agree(*world, [&] {
+  agree(run.control(), [&] {
     dataset.emplace(options.data, config.sequence_length, config.vocabulary);
     if (std::filesystem::exists(options.data + ".tokenizer.json"))
       (void)tokenizer_of(loaded, options.data);
@@ -60,6 +63,7 @@ void add_evaluate_command(CLI::App& app, MpiEnvironment& environment, int& exit_
       ->check(CLI::Range(Index{1}, Index{65536}))
       ->type_name("INTEGER")
       ->capture_default_str();
+  add_device_option(*command, options->device);
   command->callback([options, &environment, &exit_code] {
     run_evaluate(environment, *options);
     exit_code = static_cast<int>(ExitCode::done);

@@ -10,8 +10,10 @@
 #include <optional>
 
 #include "core/data/tokenizer.h"
+#include "launch/device_option.h"
 #include "launch/exit_code.h"
 #include "launch/loaded_model.h"
+#include "launch/run_device.h"
 #include "models/generator.h"
 #include "parallel/comm/self_communicator.h"
 
@@ -21,6 +23,7 @@ namespace {
 struct GenerateOptions {
   std::string checkpoint;
   std::string prompt;
+  std::string device = "cpu";
   std::string tokenizer;  ///< path prefix; empty: the checkpoint's
   Index tokens = 200;
   SamplerOptions sampler{.temperature = 0.8, .top_k = 0, .top_p = 0.95, .seed = 1};
@@ -61,9 +64,10 @@ void report(Index tokens, double first_seconds, double seconds) {
 }
 
 void run_generate(const GenerateOptions& options) {
-  const auto device = make_device(DeviceKind::cpu);
+  const auto host = make_device(DeviceKind::cpu);
+  const auto device = make_device(device_kind(options.device));
   const auto stream = device->make_stream();
-  SelfCommunicator self(Axis::world, *device);
+  SelfCommunicator self(Axis::world, *host);
   const LoadedModel loaded = load_model(self, *stream, options.checkpoint);
   const auto tokenizer = tokenizer_of(loaded, options.tokenizer);
 
@@ -117,6 +121,7 @@ void add_generate_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--tokenizer", options->tokenizer,
                       "Path prefix of the tokenizer (default: the one beside the checkpoint)");
+  add_device_option(*command, options->device);
   command->callback([options, &exit_code] {
     run_generate(*options);
     exit_code = static_cast<int>(ExitCode::done);

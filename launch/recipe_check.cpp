@@ -90,6 +90,12 @@ class Relations {
     if (validates && !recipe_.data.validation &&
         !faults_.any_of({"training.validate_every", "data.validation"}))
       add("training.validate_every", "needs data.validation; without it the only legal value is 0");
+    if (recipe_.training.reproducible.value_or(false) && recipe_.device.kind == "cuda" &&
+        !faults_.any_of({"training.reproducible", "device.kind"})) {
+      add("training.reproducible",
+          "true wants products of a fixed order, which device.kind = \"cuda\" does not have; the "
+          "nearest legal value is false");
+    }
   }
 
   const Recipe& recipe_;

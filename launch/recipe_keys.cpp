@@ -121,7 +121,8 @@ std::vector<RecipeKey> keys_of_what_a_run_leaves() {
       {TW_KEY(log, trace), flag, {}, "false",
        "timeline of all ranks in steps 2 to 6 of this run: log.directory/trace.json, for ui.perfetto.dev"},
 
-      {TW_KEY(device, kind), choice, {"cpu"}, "", "what computes"},
+      {TW_KEY(device, kind), choice, {"cpu", "cuda"}, "",
+       "what computes: the host's cores, or a GPU for each rank, by its place on the host"},
   };
 }
 

@@ -41,4 +41,21 @@ ModelSection model_section(const ModelConfig& config) {
   return section;
 }
 
+LearningRate learning_rate(const TrainingSection& t) {
+  DecaySchedule schedule = DecaySchedule::constant;
+  if (t.schedule == "linear") schedule = DecaySchedule::linear;
+  if (t.schedule == "cosine") schedule = DecaySchedule::cosine;
+  if (t.schedule == "wsd") schedule = DecaySchedule::wsd;
+  return {.peak = t.learning_rate,
+          .minimum = t.minimum_learning_rate.value(),
+          .warmup_steps = t.warmup_steps.value(),
+          .decay_steps = t.decay_steps.value(),
+          .total_steps = t.steps,
+          .schedule = schedule};
+}
+
+AdamW adamw_options(const TrainingSection& t) {
+  return {.beta1 = t.beta1, .beta2 = t.beta2, .epsilon = t.epsilon, .weight_decay = t.weight_decay};
+}
+
 }  // namespace tokenwerk

@@ -1,6 +1,8 @@
 #pragma once
-/// From the model section of a recipe to the model that models/ builds.
+/// From a recipe to what models/ and core/ build.
 
+#include "core/ops/optimizer.h"
+#include "core/optimizer/learning_rate.h"
 #include "launch/recipe.h"
 #include "models/config.h"
 
@@ -13,5 +15,9 @@ namespace tokenwerk {
 
 /// A model section in which every key of the configuration is given.
 [[nodiscard]] ModelSection model_section(const ModelConfig& config);
+
+/// The optimizer's part of a recipe. Its defaults are filled in.
+[[nodiscard]] LearningRate learning_rate(const TrainingSection& training);
+[[nodiscard]] AdamW adamw_options(const TrainingSection& training);
 
 }  // namespace tokenwerk

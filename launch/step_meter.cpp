@@ -2,7 +2,8 @@
 
 namespace tokenwerk {
 
-StepMeter::StepMeter(const Recipe& recipe, const ModelConfig& config, double matrix_peak)
+StepMeter::StepMeter(const Recipe& recipe, const ModelConfig& config,
+                     std::optional<double> matrix_peak)
     : tokens_of_step_(recipe.training.global_batch * config.sequence_length),
       last_step_(recipe.training.stop_after.value_or(recipe.training.steps)),
       flops_of_token_(flops_per_token(config)),
@@ -20,8 +21,8 @@ StepMetrics StepMeter::metrics(const StepResult& result, const TrainingState& st
   out.tokens = state.tokens;
   out.step_seconds = seconds.whole;
   out.tokens_per_second = speed;
-  out.mfu = flops_of_token_ * speed / matrix_peak_;
-  out.comm_exposed_fraction = seconds.waiting / seconds.whole;
+  if (matrix_peak_) out.mfu = flops_of_token_ * speed / *matrix_peak_;
+  if (seconds.waiting) out.comm_exposed_fraction = *seconds.waiting / seconds.whole;
   out.data_wait_fraction = seconds.reading / seconds.whole;
   out.eta_seconds = static_cast<double>(last_step_ - state.step) * step_seconds_;
   return out;

@@ -9,15 +9,15 @@
 
 #include "core/data/sample_order.h"
 #include "core/log.h"
-#include "core/optimizer/learning_rate.h"
 #include "launch/agreement.h"
 #include "launch/batch_reader.h"
 #include "launch/completed_recipe.h"
 #include "launch/counted.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
-#include "launch/machine.h"
+#include "launch/memory_fault.h"
 #include "launch/recipe_model.h"
+#include "launch/run_device.h"
 #include "launch/run_directory.h"
 #include "launch/run_log.h"
 #include "launch/run_trace.h"
@@ -37,19 +37,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-LearningRate learning_rate(const TrainingSection& t) {
-  DecaySchedule schedule = DecaySchedule::constant;
-  if (t.schedule == "linear") schedule = DecaySchedule::linear;
-  if (t.schedule == "cosine") schedule = DecaySchedule::cosine;
-  if (t.schedule == "wsd") schedule = DecaySchedule::wsd;
-  return {.peak = t.learning_rate,
-          .minimum = t.minimum_learning_rate.value(),
-          .warmup_steps = t.warmup_steps.value(),
-          .decay_steps = t.decay_steps.value(),
-          .total_steps = t.steps,
-          .schedule = schedule};
-}
-
 /// The sign of what is no number says nothing.
 double unsigned_nan(double value) { return std::isnan(value) ? std::abs(value) : value; }
 
@@ -61,6 +48,8 @@ class TrainingRun {
   [[nodiscard]] ExitCode train(const StopRequest& stop);
 
  private:
+  /// The device, once it is known not to be too small.
+  [[nodiscard]] Device& checked_device();
   void start();
   void restore_or_initialise();
   void announce() const;
@@ -72,10 +61,11 @@ class TrainingRun {
   MpiEnvironment& environment_;
   Recipe recipe_;
   RunTrace trace_;
-  std::unique_ptr<Device> device_;
+  RunDevice run_device_;
+  Device& device_;
+  Communicator& world_;  ///< for what stays in host memory
   std::unique_ptr<Stream> stream_;
   Parallelism parallelism_;
-  Communicator& world_;
   TokenDataset train_data_;
   std::optional<TokenDataset> validation_data_;
   SampleOrder order_;
@@ -86,6 +76,7 @@ class TrainingRun {
   LearningRate learning_rate_;
   TrainingState state_;
   std::optional<Index> saved_step_;
+  MatrixPeak matrix_peak_;
   std::optional<StepMeter> meter_;
   std::optional<RunDirectories> directories_;  ///< on the first rank
   std::optional<RunLog> log_;
@@ -95,21 +86,17 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
     : environment_(environment),
       recipe_(completed_together(environment, recipe)),
       trace_(environment, recipe_),
-      device_(make_device(DeviceKind::cpu)),
-      stream_(device_->make_stream()),
-      parallelism_(environment, *device_, recipe_, model_config(recipe_, 0)),
-      world_(parallelism_.world()),
+      run_device_(environment, device_kind(recipe_.device.kind)),
+      device_(run_device_.device()),
+      world_(run_device_.control()),
+      stream_(device_.make_stream()),
+      parallelism_(environment, checked_device(), recipe_, model_config(recipe_, 0)),
       train_data_(open_dataset(recipe_.data.train, recipe_, world_)),
       order_(train_data_.sample_count(), static_cast<std::uint64_t>(recipe_.training.seed)),
-      reader_(*device_, train_data_, recipe_.training.micro_batch),
-      model_(*device_, model_config(recipe_, 0),
+      reader_(device_, train_data_, recipe_.training.micro_batch),
+      model_(device_, model_config(recipe_, 0),
              recipe_.training.precision == "bf16" ? DType::bf16 : DType::f32, parallelism_.part()),
-      step_(*stream_, model_, parallelism_,
-            {.beta1 = recipe_.training.beta1,
-             .beta2 = recipe_.training.beta2,
-             .epsilon = recipe_.training.epsilon,
-             .weight_decay = recipe_.training.weight_decay},
-            trace_.recorder()),
+      step_(*stream_, model_, parallelism_, adamw_options(recipe_.training), trace_.recorder()),
       traffic_(environment),
       learning_rate_(learning_rate(recipe_.training)) {
   if (recipe_.data.validation)
@@ -119,6 +106,17 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
   state_.data = data_identity(world_, recipe_.data.train);
   state_.recipe = to_toml(recipe_);
   state_.model = model_.config();
+}
+
+Device& TrainingRun::checked_device() {
+  if (device_.kind() == DeviceKind::cpu) return device_;  // whose recipe was checked
+  const DeviceFacts facts = device_.facts();
+  agree(world_, [&] {
+    const std::string fault =
+        memory_fault(recipe_, model_config(recipe_, 0), facts.memory_bytes, facts.name);
+    TW_CHECK_AS(ConfigError, fault.empty(), fault);
+  });
+  return device_;
 }
 
 void TrainingRun::start() {
@@ -138,7 +136,8 @@ void TrainingRun::start() {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
-  meter_.emplace(recipe_, model_.config(), measured_matrix_peak(world_, model_.dtype()));
+  matrix_peak_ = run_device_.matrix_peak(model_.dtype());
+  meter_.emplace(recipe_, model_.config(), matrix_peak_.flops);
 }
 
 /// From a checkpoint, from the weights of one, or from the seed.
@@ -179,11 +178,13 @@ void TrainingRun::announce() const {
   log_info("{}: {} parameters, {:.4g} FLOPs a token, {} x {} wide, vocabulary {}",
            name_of(c.family), parameter_count(c), flops_per_token(c), c.layers, c.width,
            c.vocabulary);
-  log_info(
-      "{}, {}, {} of {} tokens a step, {} a micro-batch; peak {:.4g} FLOP/s (matrix product, "
-      "measured)",
-      count_of(environment_.size(), "rank"), t.precision, count_of(t.global_batch, "sequence"),
-      c.sequence_length, t.micro_batch, meter_->matrix_peak());
+  const auto& [flops, source] = matrix_peak_;
+  log_info("{}, {}, {} of {} tokens a step, {} a micro-batch; {}",
+           count_of(environment_.size(), "rank"), t.precision, count_of(t.global_batch, "sequence"),
+           c.sequence_length, t.micro_batch,
+           flops ? fmt::format("peak {:.4g} FLOP/s ({})", *flops, source) : source);
+  if (device_.kind() == DeviceKind::cuda && recipe_.log.trace.value_or(false))
+    log_warning("log.trace: on a GPU the timeline shows when work was queued, not when it ran");
 }
 
 StepBatches TrainingRun::batches(std::vector<Index>& samples) {
@@ -207,13 +208,16 @@ void TrainingRun::step() {
   const auto start = Clock::now();
   const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
+  const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
   std::vector<Index> samples;
+  run_device_.count_joules();
   traffic_.begin();
   trace_.begin_step();
   const StepResult result =
       step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
                 batches(samples));
   trace_.end_step(state_.step + 1, traffic_.end());
+  const std::optional<double> joules = run_device_.counted_joules();
   if (!result.finite) {
     const std::string what = fmt::format(
         "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
@@ -222,13 +226,15 @@ void TrainingRun::step() {
   }
   ++state_.step;
   state_.samples += recipe_.training.global_batch;
-  state_.tokens += recipe_.training.global_batch * model_.config().sequence_length;
-  StepMetrics metrics = meter_->metrics(result, state_, rate,
-                                        {.whole = seconds_since(start),
-                                         .waiting = environment_.waited_seconds() - waited,
-                                         .reading = reader_.take_seconds()});
+  state_.tokens += tokens;
+  std::optional<double> waiting;  // a GPU's streams wait for each other unseen
+  if (device_.kind() == DeviceKind::cpu) waiting = environment_.waited_seconds() - waited;
+  StepMetrics metrics = meter_->metrics(
+      result, state_, rate,
+      {.whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()});
   metrics.memory_peak_bytes =
-      all_reduce(world_, static_cast<Index>(device_->memory().peak), Reduction::max);
+      all_reduce(world_, static_cast<Index>(device_.memory().peak), Reduction::max);
+  if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
   log_->step(metrics);
 }
 
@@ -244,6 +250,7 @@ void TrainingRun::validate_now() {
 void TrainingRun::save() {
   const std::filesystem::path directory = recipe_.checkpoint.directory.value();
   step_.wait_for_weights();
+  stream_->synchronize();
   save_training(world_, *parallelism_.data_axes().replicate, directory, state_, model_,
                 step_.optimizer());
   saved_step_ = state_.step;
