@@ -16,17 +16,24 @@
 namespace tokenwerk {
 namespace {
 
+/// What stands in the way of using a GPU.
+std::string missing(cudaError_t status) {
+  int driver = 0;  // of no driver
+  static_cast<void>(cudaDriverGetVersion(&driver));
+  if (driver == 0) return "the NVIDIA driver is not installed";
+  if (status == cudaErrorNoDevice) return "the NVIDIA driver knows no GPU";
+  return fmt::format("{} ({})", cudaGetErrorName(status), cudaGetErrorString(status));
+}
+
 /// How many GPUs there are; throws where there is none. The count is untouched by an error.
 int device_count() {
   int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess) {
-    static_cast<void>(cudaGetLastError());
-    TW_RAISE(DeviceError, "device cuda: no GPU can be used: ", cudaGetErrorName(status), " (",
-             cudaGetErrorString(status), "); it needs an NVIDIA GPU and its driver");
-  }
-  TW_CHECK_AS(DeviceError, count > 0, "device cuda: the driver knows no GPU");
-  return count;
+  cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count == 0) status = cudaErrorNoDevice;
+  if (status == cudaSuccess) return count;
+  static_cast<void>(cudaGetLastError());
+  TW_RAISE(DeviceError, "device cuda: no GPU can be used here: ", missing(status),
+           "; it wants an NVIDIA GPU and its driver, or device.kind = cpu");
 }
 
 /// Whether a launcher shows each rank a GPU of its own, as Slurm does with --gpus-per-task=1.

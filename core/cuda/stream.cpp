@@ -20,6 +20,13 @@ UniqueEvent make_event() {
   return event;
 }
 
+bool has_passed(cudaEvent_t event) {
+  const cudaError_t status = cudaEventQuery(event);
+  if (status == cudaErrorNotReady) static_cast<void>(cudaGetLastError());
+  if (status != cudaSuccess && status != cudaErrorNotReady) TW_CUDA(status, " of an event");
+  return status == cudaSuccess;
+}
+
 CudaStream::CudaStream(Device& device) : Stream(device) {
   TW_CUDA(cudaStreamCreateWithFlags(stream_.receive(), cudaStreamNonBlocking));
 }

@@ -25,6 +25,10 @@ using UniqueEvent = UniqueHandle<EventTraits>;
 /// An event that measures nothing and whose host waits sleep.
 [[nodiscard]] UniqueEvent make_event();
 
+/// Whether the work before an event is done. That it is not stays behind as no error of the thread,
+/// where a later launch would find it.
+[[nodiscard]] bool has_passed(cudaEvent_t event);
+
 /// A stream that runs beside all others. Points lie in a ring of events: whoever waits for one that
 /// is gone from the ring waits for a later point of the same stream.
 class CudaStream final : public Stream {
@@ -38,7 +42,7 @@ class CudaStream final : public Stream {
   void synchronize_until(std::uint64_t point) override;
 
  private:
-  static constexpr std::size_t ring = 64;
+  static constexpr std::size_t ring = 1024;
   [[nodiscard]] cudaEvent_t event_of(std::uint64_t point) const {
     return events_[point % ring].get();
   }

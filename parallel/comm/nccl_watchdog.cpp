@@ -5,11 +5,29 @@
 #include "core/log.h"
 
 namespace tokenwerk::nccl {
+namespace {
+
+int current_gpu() {
+  int gpu = 0;
+  TW_CUDA(cudaGetDevice(&gpu));
+  return gpu;
+}
+
+/// A look that fails has found something too: the GPU itself.
+std::optional<std::string> fault_of(const Watchdog::Look& look) {
+  try {
+    return look();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
 
 void Journal::note(Collective collective, Index bytes, cudaStream_t stream) {
   const std::scoped_lock lock(mutex_);
   ++count_;
-  while (!under_way_.empty() && cudaEventQuery(under_way_.front().passed.get()) == cudaSuccess) {
+  while (!under_way_.empty() && cuda::has_passed(under_way_.front().passed.get())) {
     spare_.push_back(std::move(under_way_.front().passed));
     under_way_.pop_front();
   }
@@ -29,7 +47,7 @@ void Journal::note(Collective collective, Index bytes, cudaStream_t stream) {
 std::optional<std::string> Journal::overdue(std::chrono::duration<double> limit) {
   const std::scoped_lock lock(mutex_);
   for (const Entry& entry : under_way_) {
-    if (cudaEventQuery(entry.passed.get()) == cudaSuccess) continue;
+    if (cuda::has_passed(entry.passed.get())) continue;
     const std::chrono::duration<double> age = std::chrono::steady_clock::now() - entry.queued;
     if (age < limit) return std::nullopt;
     return fmt::format("{} {} of {} bytes over {} (rank {} of {}) has not ended for {:.0f} s",
@@ -42,6 +60,7 @@ std::optional<std::string> Journal::overdue(std::chrono::duration<double> limit)
 Watchdog::Watchdog(std::chrono::duration<double> period, std::function<void()> abort)
     : period_(period),
       abort_(std::move(abort)),
+      gpu_(current_gpu()),
       thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
 void Watchdog::watch(const void* who, Look look) {
@@ -55,11 +74,12 @@ void Watchdog::forget(const void* who) {
 }
 
 void Watchdog::work(const std::stop_token& stop) {
+  static_cast<void>(cudaSetDevice(gpu_));  // otherwise its calls would wake up the first GPU
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
     wake_.wait_for(lock, stop, period_, [] { return false; });
     for (const auto& [who, look] : watched_) {
-      const std::optional<std::string> fault = look();
+      const std::optional<std::string> fault = fault_of(look);
       if (!fault) continue;
       log_error("NCCL: {}", *fault);
       return abort_();

@@ -64,6 +64,7 @@ class Watchdog {
 
   std::chrono::duration<double> period_;
   std::function<void()> abort_;
+  int gpu_;  ///< of the thread that made this
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::vector<std::pair<const void*, Look>> watched_;
