@@ -100,7 +100,8 @@ std::vector<std::string> tokenwerk_command(int ranks, const std::vector<std::str
   if (ranks > 1) {
     command = {"mpirun", "--oversubscribe", "--bind-to", "none", "-n", std::to_string(ranks)};
   }
-  command.emplace_back(TW_PROGRAM);
+  const char* other = std::getenv("TOKENWERK_TEST_PROGRAM");
+  command.emplace_back(other == nullptr ? TW_PROGRAM : other);
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }

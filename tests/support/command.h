@@ -52,7 +52,8 @@ class RunningCommand {
                                         const std::filesystem::path& folder,
                                         const std::map<std::string, std::string>& variables = {});
 
-/// The program `tokenwerk` with these arguments, on one rank or on several under mpirun.
+/// The program `tokenwerk`, or the one that TOKENWERK_TEST_PROGRAM names, with these arguments, on
+/// one rank or on several under mpirun.
 [[nodiscard]] std::vector<std::string> tokenwerk_command(int ranks,
                                                          const std::vector<std::string>& arguments);
 

@@ -32,7 +32,8 @@ struct Layout {
   int ranks = 1;
   Tiny model{};
   Precision precision{};
-  /// Keys of [parallel] that are not at their default, "tensor=2 schedule=zb-v", and micro_batch.
+  /// Keys of [parallel] that are not at their default, "tensor=2 schedule=zb-v", micro_batch and
+  /// device (its kind).
   /// schedule=file is the schedule of own_schedule. What the other degrees leave of the ranks is
   /// data parallel.
   std::string keys{};

@@ -50,6 +50,12 @@ std::string model_lines(const Layout& layout) {
 
 int global_batch(const Layout& layout) { return is_odd(layout.model) ? 24 : 16; }
 
+/// A recipe's key.
+std::string path_of(const std::string& key) {
+  if (key == "device") return "device.kind";
+  return (key == "micro_batch" ? "training." : "parallel.") + key;
+}
+
 std::size_t index_of(const Layout& layout) { return static_cast<std::size_t>(layout.model); }
 
 }  // namespace
@@ -102,7 +108,7 @@ std::vector<std::string> Runs::flags(const Layout& layout) const {
       write_file(folder_.path() / file, own_schedule(count));
       value = "file:" + file;
     }
-    flags.push_back((key == "micro_batch" ? "--training." : "--parallel.") + key);
+    flags.push_back("--" + path_of(key));
     flags.push_back(value);
   }
   return flags;
