@@ -10,6 +10,7 @@
 #include "tests/emulator/nccl/items.h"
 #include "tests/emulator/nccl/reduction.h"
 #include "tests/emulator/runtime/queue.h"
+#include "tests/emulator/runtime/settings.h"
 
 namespace tokenwerk::emulator {
 namespace {
@@ -67,6 +68,7 @@ void use(Issue& issue, const char* name, const Buffer& buffer) {
 ncclResult_t end(Issue& made, Part part) {
   if (made.is_refused()) return made.result;
   made.call.number = made.comm->next_collective++;
+  if (made.call.number == shorter_collective()) --made.call.count;
   return issue(made.comm, make_collective(made.call, std::move(part), std::move(made.ranges)),
                made.stream);
 }

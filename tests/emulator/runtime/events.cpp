@@ -12,6 +12,7 @@
 #include "tests/emulator/runtime/counters.h"
 #include "tests/emulator/runtime/executor.h"
 #include "tests/emulator/runtime/faults.h"
+#include "tests/emulator/runtime/settings.h"
 
 namespace tokenwerk::emulator {
 namespace {
@@ -117,10 +118,12 @@ cudaError_t CUDARTAPI cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 
 cudaError_t CUDARTAPI cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   return api_call([&] {
-    if (!is_stream(stream)) return cudaErrorInvalidResourceHandle;
+    const auto* const waiting = Executor::instance().resolve(stream);
+    if (waiting == nullptr) return cudaErrorInvalidResourceHandle;
     std::shared_ptr<Record> record;
     if (const auto found = last_record(event, record); found != cudaSuccess) return found;
     count(&Counters::event_waits);
+    if (waiting->number == deaf_stream()) return cudaSuccess;
     if (record) enqueue(stream, [record] { return record->is_reached.load(); });
     return cudaSuccess;
   });

@@ -27,6 +27,7 @@ struct CUstream_st {
 
   std::deque<Entry> entries;
   unsigned flags = cudaStreamDefault;
+  std::uint64_t number = 0;  ///< among those that the program made, from 1
   int device = 0;
   int priority = 0;
   bool is_legacy = false;
@@ -91,6 +92,7 @@ class Executor final {
   std::vector<CUstream_st*> order_;  ///< of one round; belongs to who polls
   Timing timing_;
   std::uint64_t next_ticket_ = 1;
+  std::uint64_t streams_made_ = 0;
   std::size_t pending_ = 0;
   int helpers_ = 0;        ///< host threads in `wait`
   bool polling_ = false;   ///< a thread is in `poll`

@@ -41,6 +41,7 @@ cudaStream_t Executor::create_stream(unsigned flags, int priority, int device) {
   stream->flags = flags;
   stream->priority = priority;
   stream->device = device;
+  stream->number = ++streams_made_;
   count(&Counters::streams);
   return stream.get();
 }

@@ -22,6 +22,11 @@ std::optional<std::uint64_t> number_from_environment(const char* name) {
   std::exit(EXIT_FAILURE);
 }
 
+std::uint64_t rank_of_process() {
+  static const auto rank = number_from_environment("OMPI_COMM_WORLD_RANK").value_or(0);
+  return rank;
+}
+
 }  // namespace
 
 int device_count() {
@@ -37,9 +42,18 @@ std::size_t memory_per_device() {
 
 std::optional<std::uint64_t> schedule_seed() {
   static const auto seed = number_from_environment("TOKENWERK_EMULATED_SEED");
-  static const auto rank = number_from_environment("OMPI_COMM_WORLD_RANK").value_or(0);
   if (!seed) return std::nullopt;
-  return *seed * 1000003 + rank;
+  return *seed * 1000003 + rank_of_process();
+}
+
+std::optional<std::uint64_t> deaf_stream() {
+  static const auto stream = number_from_environment("TOKENWERK_EMULATED_DEAF_STREAM");
+  return stream;
+}
+
+std::optional<std::uint64_t> shorter_collective() {
+  static const auto number = number_from_environment("TOKENWERK_EMULATED_NCCL_SHORTER");
+  return rank_of_process() == 1 ? number : std::nullopt;
 }
 
 }  // namespace tokenwerk::emulator

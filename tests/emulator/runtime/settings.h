@@ -16,4 +16,12 @@ namespace tokenwerk::emulator {
 /// TOKENWERK_EMULATED_SEED: the schedule to play, mixed with the rank; none means no delays.
 [[nodiscard]] std::optional<std::uint64_t> schedule_seed();
 
+/// Bugs to plant, so that tests see them found.
+/// TOKENWERK_EMULATED_DEAF_STREAM: the stream, by its place among those that the process makes
+/// (from 1), that waits for no event.
+[[nodiscard]] std::optional<std::uint64_t> deaf_stream();
+/// TOKENWERK_EMULATED_NCCL_SHORTER: the collective, by its number on each communicator (from 0), in
+/// which rank 1 of the run gives an element less than it should.
+[[nodiscard]] std::optional<std::uint64_t> shorter_collective();
+
 }  // namespace tokenwerk::emulator
