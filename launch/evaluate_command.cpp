@@ -28,7 +28,7 @@ struct EvaluateOptions {
 void run_evaluate(MpiEnvironment& environment, const EvaluateOptions& options) {
   const RunDevice run(environment, device_kind(options.device));
   const auto stream = run.device().make_stream();
-  const auto world = environment.make_world(run.device());
+  Communicator& world = run.world();
   LoadedModel loaded;
   agree(run.control(), [&] { loaded = load_model(run.control(), *stream, options.checkpoint); });
   const ModelConfig& config = loaded.model->config();
@@ -38,9 +38,9 @@ void run_evaluate(MpiEnvironment& environment, const EvaluateOptions& options) {
     if (std::filesystem::exists(options.data + ".tokenizer.json"))
       (void)tokenizer_of(loaded, options.data);
   });
-  const Evaluation result = evaluate(*stream, *dataset, *world, options.micro_batch, 0,
-                                     whole_model_loss(*stream, *loaded.model, *world));
-  if (world->rank() != 0) return;
+  const Evaluation result = evaluate(*stream, *dataset, world, options.micro_batch, 0,
+                                     whole_model_loss(*stream, *loaded.model, world));
+  if (world.rank() != 0) return;
   fmt::print("step {}  loss {:.6f}  perplexity {:.4f}  ({} sequences of {} tokens)\n",
              loaded.state.step, result.loss, std::exp(result.loss), result.sequences,
              config.sequence_length);

@@ -25,7 +25,7 @@ Mesh copies_mesh(const Mesh& mesh, Index copies) {
 
 }  // namespace
 
-Parallelism::Parallelism(MpiEnvironment& environment, Device& device, const Recipe& recipe,
+Parallelism::Parallelism(MpiEnvironment& environment, Communicator& world, const Recipe& recipe,
                          const ModelConfig& config)
     : mesh_(mesh_shape(recipe), environment.size()),
       here_(mesh_.coordinates(environment.rank())),
@@ -33,9 +33,10 @@ Parallelism::Parallelism(MpiEnvironment& environment, Device& device, const Reci
       order_(*recipe.training.reproducible ? SumOrder::fixed : SumOrder::fast),
       global_batch_(recipe.training.global_batch),
       gathered_(*recipe.parallel.zero_keep ? Gathered::until_updated : Gathered::until_used),
-      schedule_(pipeline_schedule(recipe)) {
+      schedule_(pipeline_schedule(recipe)),
+      world_(&world) {
+  Device& device = world.device();
   const auto along = [&](Axis axis) { return environment.make_communicator(device, mesh_, axis); };
-  world_ = along(Axis::world);
   data_ = along(Axis::data);
   replicate_ = along(Axis::replicate);
   shard_ = along(Axis::shard);

@@ -17,8 +17,8 @@ namespace tokenwerk {
 /// The communicators of every axis that the recipe uses. All ranks make it together.
 class Parallelism {
  public:
-  /// The recipe is resolved and has no faults.
-  Parallelism(MpiEnvironment& environment, Device& device, const Recipe& recipe,
+  /// The recipe is resolved and has no faults. `world` joins all ranks, for arrays of its device.
+  Parallelism(MpiEnvironment& environment, Communicator& world, const Recipe& recipe,
               const ModelConfig& config);
 
   [[nodiscard]] const Mesh& mesh() const { return mesh_; }
@@ -48,7 +48,8 @@ class Parallelism {
   Index global_batch_;
   Gathered gathered_;
   PipelineSchedule schedule_;
-  std::unique_ptr<Communicator> world_, data_, replicate_, shard_, tensor_, pipeline_, copies_;
+  Communicator* world_;
+  std::unique_ptr<Communicator> data_, replicate_, shard_, tensor_, pipeline_, copies_;
   std::optional<TensorAxis> tensor_axis_;
   std::optional<TensorParallel> layers_;
   ModelPart part_;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <utility>
 
 #include "launch/agreement.h"
 #include "launch/data_sheet.h"
@@ -16,9 +17,13 @@ DeviceKind device_kind(const std::string& name) {
 }
 
 RunDevice::RunDevice(MpiEnvironment& environment, DeviceKind kind)
-    : control_device_(make_device(DeviceKind::cpu)),
-      control_(environment.make_world(*control_device_)) {
+    : host_(make_device(DeviceKind::cpu)), control_(environment.make_world(*host_)) {
+  if (kind == DeviceKind::cpu) {
+    device_ = std::move(host_);
+    return;
+  }
   agree(*control_, [&] { device_ = make_device(kind, environment.local_rank()); });
+  world_ = environment.make_world(*device_);
 }
 
 MatrixPeak RunDevice::matrix_peak(DType dtype) {

@@ -23,6 +23,8 @@ class RunDevice {
   RunDevice(MpiEnvironment& environment, DeviceKind kind);
 
   [[nodiscard]] Device& device() const { return *device_; }
+  /// All ranks, for arrays of the device.
+  [[nodiscard]] Communicator& world() const { return world_ ? *world_ : *control_; }
   /// All ranks, for what stays in host memory.
   [[nodiscard]] Communicator& control() const { return *control_; }
 
@@ -34,10 +36,11 @@ class RunDevice {
   [[nodiscard]] std::optional<double> counted_joules();
 
  private:
-  std::unique_ptr<Device> control_device_;
-  std::unique_ptr<Communicator> control_;
+  std::unique_ptr<Device> host_;  ///< of control, where the device is none for that
   std::unique_ptr<Device> device_;
-  std::optional<double> joules_;  ///< this rank's counter when counting began
+  std::unique_ptr<Communicator> control_;
+  std::unique_ptr<Communicator> world_;  ///< where control's arrays are not the device's
+  std::optional<double> joules_;         ///< this rank's counter when counting began
 };
 
 /// What a recipe or a flag calls it.

@@ -48,8 +48,8 @@ class TrainingRun {
   [[nodiscard]] ExitCode train(const StopRequest& stop);
 
  private:
-  /// The device, once it is known not to be too small.
-  [[nodiscard]] Device& checked_device();
+  /// All ranks on their devices, which are known not to be too small.
+  [[nodiscard]] Communicator& checked_world();
   void start();
   void restore_or_initialise();
   void announce() const;
@@ -63,7 +63,7 @@ class TrainingRun {
   RunTrace trace_;
   RunDevice run_device_;
   Device& device_;
-  Communicator& world_;  ///< for what stays in host memory
+  Communicator& control_;  ///< for what stays in host memory
   std::unique_ptr<Stream> stream_;
   Parallelism parallelism_;
   TokenDataset train_data_;
@@ -88,10 +88,10 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
       trace_(environment, recipe_),
       run_device_(environment, device_kind(recipe_.device.kind)),
       device_(run_device_.device()),
-      world_(run_device_.control()),
+      control_(run_device_.control()),
       stream_(device_.make_stream()),
-      parallelism_(environment, checked_device(), recipe_, model_config(recipe_, 0)),
-      train_data_(open_dataset(recipe_.data.train, recipe_, world_)),
+      parallelism_(environment, checked_world(), recipe_, model_config(recipe_, 0)),
+      train_data_(open_dataset(recipe_.data.train, recipe_, control_)),
       order_(train_data_.sample_count(), static_cast<std::uint64_t>(recipe_.training.seed)),
       reader_(device_, train_data_, recipe_.training.micro_batch),
       model_(device_, model_config(recipe_, 0),
@@ -100,35 +100,35 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
       traffic_(environment),
       learning_rate_(learning_rate(recipe_.training)) {
   if (recipe_.data.validation)
-    validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, world_));
+    validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, control_));
   state_.seed = recipe_.training.seed;
   state_.precision = recipe_.training.precision;
-  state_.data = data_identity(world_, recipe_.data.train);
+  state_.data = data_identity(control_, recipe_.data.train);
   state_.recipe = to_toml(recipe_);
   state_.model = model_.config();
 }
 
-Device& TrainingRun::checked_device() {
-  if (device_.kind() == DeviceKind::cpu) return device_;  // whose recipe was checked
-  const DeviceFacts facts = device_.facts();
-  agree(world_, [&] {
+Communicator& TrainingRun::checked_world() {
+  if (device_.kind() == DeviceKind::cpu) return run_device_.world();  // the recipe was checked
+  agree(control_, [&] {
+    const DeviceFacts facts = device_.facts();
     const std::string fault =
         memory_fault(recipe_, model_config(recipe_, 0), facts.memory_bytes, facts.name);
     TW_CHECK_AS(ConfigError, fault.empty(), fault);
   });
-  return device_;
+  return run_device_.world();
 }
 
 void TrainingRun::start() {
   const bool first = environment_.rank() == 0;
-  agree_with_first(world_, [&] {
+  agree_with_first(control_, [&] {
     trace_.check();
     directories_.emplace(recipe_);
   });
   const std::filesystem::path folder = recipe_.log.directory;
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
-  agree(world_, [&] { restore_or_initialise(); });
-  agree(world_, [&] {
+  agree(control_, [&] { restore_or_initialise(); });
+  agree(control_, [&] {
     if (first) {
       directories_->stay();
       record_run(recipe_);
@@ -146,7 +146,7 @@ void TrainingRun::restore_or_initialise() {
   std::optional<TrainingState> loaded;
   if (resume != "never") {
     const std::string path = resume == "latest" ? recipe_.checkpoint.directory.value() : resume;
-    loaded = load_training(world_, *stream_, path, state_, model_, step_.optimizer());
+    loaded = load_training(control_, *stream_, path, state_, model_, step_.optimizer());
     TW_CHECK_AS(CheckpointError, loaded || resume == "latest", path,
                 ": no complete checkpoint there");
   }
@@ -165,7 +165,7 @@ void TrainingRun::restore_or_initialise() {
     }
     model_.parameters().initialise(*stream_, static_cast<std::uint64_t>(state_.seed));
     if (recipe_.model.initial) {
-      load_weights(world_, *recipe_.model.initial, model_);
+      load_weights(control_, *recipe_.model.initial, model_);
       log_info("starts from the weights of {}", *recipe_.model.initial);
     }
     step_.optimizer().take_master(*stream_);
@@ -233,7 +233,7 @@ void TrainingRun::step() {
       result, state_, rate,
       {.whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()});
   metrics.memory_peak_bytes =
-      all_reduce(world_, static_cast<Index>(device_.memory().peak), Reduction::max);
+      all_reduce(control_, static_cast<Index>(device_.memory().peak), Reduction::max);
   if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
   log_->step(metrics);
 }
@@ -251,7 +251,7 @@ void TrainingRun::save() {
   const std::filesystem::path directory = recipe_.checkpoint.directory.value();
   step_.wait_for_weights();
   stream_->synchronize();
-  save_training(world_, *parallelism_.data_axes().replicate, directory, state_, model_,
+  save_training(control_, *parallelism_.data_axes().replicate, directory, state_, model_,
                 step_.optimizer());
   saved_step_ = state_.step;
   if (environment_.rank() != 0) return;
@@ -268,16 +268,16 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   bool stopped = false;
   while (state_.step < last && !stopped) {
     step();
-    if (trace_.complete()) trace_.write(world_);
-    stopped = all_reduce(world_, Index{stop.received()}, Reduction::max) != 0;
+    if (trace_.complete()) trace_.write(control_);
+    stopped = all_reduce(control_, Index{stop.received()}, Reduction::max) != 0;
     const Index validate_every = validation_data_ ? t.validate_every.value_or(0) : 0;
     if (due(validate_every) || (validate_every > 0 && state_.step == t.steps)) validate_now();
     if (due(recipe_.checkpoint.every)) save();
   }
   if (saved_step_ != state_.step) save();
   log_->finish();
-  trace_.finish(world_);
-  if (const std::string sent = traffic_.text(world_); !sent.empty()) log_info("{}", sent);
+  trace_.finish(control_);
+  if (const std::string sent = traffic_.text(control_); !sent.empty()) log_info("{}", sent);
   if (!stopped || state_.step == last) return ExitCode::done;
   log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
            state_.step);

@@ -46,12 +46,18 @@ std::vector<Layout> long_cuda_layouts() {
 
 class OnCuda : public testing::TestWithParam<Layout> {};
 
+/// In bf16 the devices round at other places: there one rank of the cuda device is the measure, and
+/// the cpu device is only near.
 TEST_P(OnCuda, HasTheLossesOfTheCpuDevice) {
   Layout layout = GetParam();
   Runs& runs = Runs::of(layout);
-  const Record& one = runs.one_rank(layout.precision);
+  const Record& cpu = runs.one_rank(layout.precision);
   layout.keys += " device=cuda";
-  expect_same_record(runs.train(layout), one, runs.tolerance(layout.precision));
+  const Record ours = runs.train(layout);
+  if (layout.precision == f32) return expect_same_record(ours, cpu, Tolerance());
+  expect_same_record(ours, cpu, {.losses = 1e-3, .norms = 1e-2, .validations = 1e-3});
+  const Layout alone{1, layout.model, bf16, "micro_batch=4 device=cuda", layout.layers};
+  expect_same_record(ours, runs.train(alone), runs.tolerance(bf16));
 }
 
 const auto name_of_row = [](const auto& row) { return name_of(row.param); };
