@@ -1,6 +1,7 @@
 #include "core/cuda/kernels/attention.h"
 
 #include "core/cuda/arrays.h"
+#include "core/cuda/cudnn_attention.h"
 #include "core/cuda/families.h"
 #include "core/cuda/stream.h"
 
@@ -19,6 +20,7 @@ class CudaAttentionOps final : public AttentionOps {
   void do_attention_forward(Stream& stream, TensorView o, TensorView stats, ConstTensorView q,
                             ConstTensorView k, ConstTensorView v,
                             const AttentionShape& shape) override {
+    if (cudnn_.run(stream, {q, k, v, o, stats}, shape).fast) return;
     TW_CUDA(cuda::attention_forward(handle_of(stream), array_of(o), array_of(stats), array_of(q),
                                     array_of(k), array_of(v), extents_of(shape)));
   }
@@ -27,6 +29,7 @@ class CudaAttentionOps final : public AttentionOps {
                              ConstTensorView dout, ConstTensorView q, ConstTensorView k,
                              ConstTensorView v, ConstTensorView o, ConstTensorView stats,
                              const AttentionShape& shape) override {
+    if (cudnn_.run(stream, {q, k, v, o, stats, dout, dq, dk, dv}, shape).fast) return;
     Device& device = stream.device();
     const Tensor delta(device, stats.dtype, stats.shape);
     Tensor dk_of_heads, dv_of_heads;
@@ -41,6 +44,9 @@ class CudaAttentionOps final : public AttentionOps {
         {array_of(delta.view()), array_of(dk_of_heads.view()), array_of(dv_of_heads.view())},
         extents_of(shape)));
   }
+
+ private:
+  CudnnAttention cudnn_;
 };
 
 }  // namespace
