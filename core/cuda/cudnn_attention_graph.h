@@ -24,6 +24,7 @@ struct FusedAttention {
   bool whole_sequences = true;      ///< queries and keys are the same rows: no decoding
   bool aligned = true;              ///< all rows begin at multiples of 16 bytes
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads the comparison with zero
   friend auto operator<=>(const FusedAttention&, const FusedAttention&) = default;
 };
 

@@ -52,6 +52,7 @@ std::vector<Descriptor> Descriptor::descriptors(cudnnBackendAttributeName_t name
 Descriptor& Descriptor::set(cudnnBackendAttributeName_t name,
                             const std::vector<Descriptor>& others) {
   std::vector<cudnnBackendDescriptor_t> handles;
+  handles.reserve(others.size());
   for (const Descriptor& other : others) handles.push_back(other.get());
   return set(name, handles);
 }
