@@ -94,5 +94,12 @@ TEST_F(CudnnGraphs, ScratchIsCountedAndReturned) {
   EXPECT_EQ(cuda_.device->memory().current, before.current);
 }
 
+/// Without TOKENWERK_EMULATED_CUDNN the stand-in refuses every graph.
+using CudnnRefusals = CudnnGraphs;
+
+TEST_F(CudnnRefusals, LeaveAttentionToOurOwnKernels) {
+  expect_equal_to_cpu(whole(1, 4, 2, 16, 21), 0);
+}
+
 }  // namespace
 }  // namespace tokenwerk

@@ -87,5 +87,28 @@ TEST(FusedAttention, IsForSomething) {
   EXPECT_NE(empty.why_not(), "");
 }
 
+/// A stream that is never reached.
+class NoStream final : public Stream {
+ public:
+  explicit NoStream(Device& device) : Stream(device) {}
+  [[nodiscard]] Event record() override { return {}; }
+  void wait_for(const Event&) override {}
+  void synchronize() override {}
+  void synchronize_until(std::uint64_t) override {}
+};
+
+TEST(FusedAttention, NeedsACudnnThatWorks) {
+  cuda::UniqueCudnn handle;
+  if (cudnnCreate(handle.receive()) == CUDNN_STATUS_SUCCESS)
+    GTEST_SKIP() << "cuDNN works on the GPU of this machine";
+  const std::unique_ptr<Device> cpu = make_device(DeviceKind::cpu);
+  NoStream stream(*cpu);
+  const Call call(DType::bf16);
+  cuda::CudnnAttention attention;
+  EXPECT_THROW(static_cast<void>(attention.run(stream, call.views, call.shape)), DeviceError);
+  const Call f32(DType::f32);
+  EXPECT_FALSE(attention.run(stream, f32.views, f32.shape).fast);
+}
+
 }  // namespace
 }  // namespace tokenwerk
