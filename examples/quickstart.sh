@@ -38,8 +38,15 @@ if [[ $install == yes ]]; then
   cmake/install-packages.sh
 fi
 
+# The CUDA back end takes minutes to build: only where there is a GPU for it.
+gpus=0
+if command -v nvidia-smi >/dev/null; then
+  gpus=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU' || true)
+fi
+if ((gpus > 0)); then cuda=AUTO; else cuda=OFF; fi
+
 say "build"
-cmake --preset release
+cmake --preset release -DTOKENWERK_CUDA="$cuda"
 cmake --build --preset release --parallel "$(nproc)"
 
 data=$(recipe_value train)
@@ -78,16 +85,21 @@ if grep -qw avx512_bf16 /proc/cpuinfo; then precision=bf16; else precision=f32; 
 if ((EUID == 0)); then # Open MPI asks twice before it runs as root
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
+device=cpu
+if ((gpus > 0)) && [[ -f build/release/core/libtokenwerk_cuda.so ]]; then
+  device=cuda precision=bf16
+  if ((gpus < ranks)); then ranks=$gpus; fi
+fi
 threads=$(($(nproc) / ranks))
 export OMP_NUM_THREADS=$((threads > 0 ? threads : 1)) # of each rank
 train=(mpirun -n "$ranks" --oversubscribe --bind-to none
-  "$program" train "$recipe" --training.precision "$precision")
+  "$program" train "$recipe" --training.precision "$precision" --device.kind "$device")
 
 if [[ -d $last ]]; then
   say "trained already: $last (--fresh trains again)"
 else
   if ! compgen -G "$run/checkpoints/step-*" >/dev/null; then
-    say "train on $ranks ranks in $precision, and stop half-way"
+    say "train on $ranks ranks of device $device in $precision, and stop half-way"
     "${train[@]}" --training.stop_after "$((steps / 2))"
   fi
   say "resume from the last checkpoint, to the planned end"

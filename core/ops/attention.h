@@ -35,7 +35,8 @@ void attention_forward(Stream&, TensorView o, TensorView stats, ConstTensorView 
 /// ranks that hold a half, a quarter or an eighth of a group end the tree by pairwise sums.
 ///
 /// In both passes the bits of a sequence and head depend on nothing else in the call, and those of
-/// a query's row only on its position and what it sees.
+/// a query's row only on its position and what it sees; but for bf16 on a GPU, where a library's
+/// kernels may run that have an order of their own (core/cuda/README.md).
 void attention_backward(Stream&, TensorView dq, TensorView dk, TensorView dv, ConstTensorView dout,
                         ConstTensorView q, ConstTensorView k, ConstTensorView v, ConstTensorView o,
                         ConstTensorView stats, const AttentionShape& shape);

@@ -28,6 +28,15 @@ struct Link {
   friend auto operator<=>(const Link&, const Link&) = default;
 };
 
+/// A promise that memory stays where it is, given back when it ends.
+class Registration {
+ public:
+  Registration() = default;
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+  virtual ~Registration() = default;
+};
+
 /// Collective operations of the ranks along one axis; ranks are counted within the axis.
 ///
 /// Stream-ordered: on a stream of `make_stream`, or any of a GPU, a call only queues the work,
@@ -58,6 +67,9 @@ class Communicator {
   /// Prepares exchanges that only send, on one rank, and only receive, on the other. All ranks call
   /// together with the same links; those there already stay.
   virtual void connect(std::span<const Link>) {}
+  /// Says that an array will be sent and received again and again, so that a transport may prepare
+  /// it once; null where none does. It ends before the array and the communicator.
+  [[nodiscard]] virtual std::unique_ptr<Registration> register_buffer(TensorView) { return {}; }
   /// Moves queued work on where nothing else does; never blocks. Call it between layers.
   virtual void progress() {}
 

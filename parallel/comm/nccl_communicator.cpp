@@ -71,6 +71,24 @@ Index bytes_of(const ConstTensorView& view) {
   return view.count() * static_cast<Index>(size_of(view.dtype));
 }
 
+/// A buffer that NCCL's transports have mapped (user buffer registration).
+class NcclRegistration final : public Registration {
+ public:
+  NcclRegistration(ncclComm_t comm, TensorView buffer) : comm_(comm) {
+    const std::string what = fmt::format("registering {} bytes with NCCL", bytes_of(buffer));
+    check(ncclCommRegister(comm, buffer.data, static_cast<std::size_t>(bytes_of(buffer)), &handle_),
+          comm, what);
+  }
+  ~NcclRegistration() override {
+    if (const ncclResult_t status = ncclCommDeregister(comm_, handle_); status != ncclSuccess)
+      log_error("ncclCommDeregister: {}", ncclGetErrorString(status));
+  }
+
+ private:
+  ncclComm_t comm_;
+  void* handle_ = nullptr;
+};
+
 class World;
 
 class NcclCommunicator final : public Communicator {
@@ -82,6 +100,9 @@ class NcclCommunicator final : public Communicator {
     return device().make_stream();
   }
   void connect(std::span<const Link> links) override;
+  [[nodiscard]] std::unique_ptr<Registration> register_buffer(TensorView buffer) override {
+    return std::make_unique<NcclRegistration>(comm_.get(), buffer);
+  }
 
  private:
   void do_all_reduce(Stream&, TensorView x, Reduction reduction) override;

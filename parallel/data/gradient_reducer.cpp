@@ -70,6 +70,7 @@ GradientReducer::GradientReducer(Communicator& comm, TensorView gradient,
                            bucket);
   }
   ready_.assign(units_.size(), 0);
+  registered_ = comm.register_buffer(gradient);
   stream_ = comm.make_stream("gradients");
 }
 

@@ -60,6 +60,7 @@ class GradientReducer {
 
   Communicator* comm_;
   TensorView gradient_;
+  std::unique_ptr<Registration> registered_;  ///< the gradient
   std::vector<ElementRange> units_;
   GradientReducerOptions options_;
   std::vector<GradientBucket> buckets_;

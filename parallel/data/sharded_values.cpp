@@ -12,6 +12,8 @@ ShardedValues::ShardedValues(Communicator& shard, const ParameterStore& store, c
       order_(std::move(order)),
       gathered_(gathered),
       weights_(store.groups().size()),
+      registered_(store.residence() == Residence::whole ? shard.register_buffer(store.values())
+                                                        : nullptr),
       stream_(shard.make_stream("weights")) {}
 
 void ShardedValues::gather(Stream& stream, ParameterGroup& group) {

@@ -45,7 +45,8 @@ class ShardedValues {
   const Units* units_;
   std::vector<UnitOrder> order_;
   Gathered gathered_;
-  std::vector<Weights> weights_;  ///< by group
+  std::vector<Weights> weights_;              ///< by group
+  std::unique_ptr<Registration> registered_;  ///< the values that are kept whole
   std::unique_ptr<Stream> stream_;
 };
 

@@ -1,13 +1,13 @@
 #include "tests/emulator/nccl/task.h"
+#include "tests/emulator/runtime/faults.h"
+#include "tests/emulator/runtime/queue.h"
+#include "tests/emulator/runtime/settings.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <set>
-
-#include "tests/emulator/runtime/faults.h"
-#include "tests/emulator/runtime/queue.h"
 
 namespace tokenwerk::emulator {
 namespace {
@@ -192,7 +192,8 @@ Item::Step Item::advance(ncclComm& comm) {
   for (const auto& range : ranges_) {
     if (!check_live(range, describe(call_))) return Step::none;
   }
-  return do_advance(comm);
+  const bool planted = lane().second < 0 && call_.number == hanging_collective();
+  return planted ? Step::none : do_advance(comm);
 }
 
 std::pair<CallKind, int> Item::lane() const {

@@ -56,4 +56,9 @@ std::optional<std::uint64_t> shorter_collective() {
   return rank_of_process() == 1 ? number : std::nullopt;
 }
 
+std::optional<std::uint64_t> hanging_collective() {
+  static const auto number = number_from_environment("TOKENWERK_EMULATED_NCCL_HANGS");
+  return rank_of_process() == 1 ? number : std::nullopt;
+}
+
 }  // namespace tokenwerk::emulator

@@ -23,5 +23,8 @@ namespace tokenwerk::emulator {
 /// TOKENWERK_EMULATED_NCCL_SHORTER: the collective, by its number on each communicator (from 0), in
 /// which rank 1 of the run gives an element less than it should.
 [[nodiscard]] std::optional<std::uint64_t> shorter_collective();
+/// TOKENWERK_EMULATED_NCCL_HANGS: the collective, numbered likewise, that rank 1 of the run never
+/// begins.
+[[nodiscard]] std::optional<std::uint64_t> hanging_collective();
 
 }  // namespace tokenwerk::emulator

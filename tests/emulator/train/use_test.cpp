@@ -99,6 +99,19 @@ TEST(CudaUse, WhatCannotBeMeasuredIsNull) {
   EXPECT_GT(folder.steps("run").at(0)["memory_peak_bytes"].get<double>(), 0.0);
 }
 
+TEST(CudaUse, AHangIsNamedByTheWatchdogAndEndsAllRanks) {
+  const TrainingFolder folder(gpt_model);
+  const auto result = train(folder, 2, "run", {"--parallel.zero", "1"},
+                            {{"TOKENWERK_EMULATED_NCCL_HANGS", "3"},
+                             {"TOKENWERK_EMULATED_NCCL_SECONDS", "100"},
+                             {"TOKENWERK_NCCL_SECONDS", "3"}});
+  EXPECT_EQ(result.exit_code, 4) << result.output;
+  EXPECT_TRUE(std::regex_search(
+      result.output, std::regex("NCCL: [a-z_]+ [0-9]+ of [0-9]+ bytes over [a-z]+ .rank [01] of "
+                                "2. has not ended for [0-9]+ s")))
+      << result.output;
+}
+
 /// What a machine lacks, and the words and exit code that it ends with.
 struct Lack {
   const char* name;
