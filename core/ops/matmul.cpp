@@ -1,5 +1,7 @@
 #include "core/ops/matmul.h"
 
+#include "core/ops/activation.h"
+
 namespace tokenwerk {
 namespace {
 
@@ -28,6 +30,12 @@ void check_order(std::string_view operation, const Matmul& how, Index depth) {
               " chunks, wants a power of two up to ", Matmul::most_chunks);
   TW_CHECK_AS(ShapeError, how.order == SumOrder::fixed || (how.chunks == 1 && sum == 0), operation,
               ": chunks and parts of a sum in fast order");
+}
+
+/// What passes through an activation is no sum to add to.
+void check_overwrites(std::string_view operation, const Matmul& how) {
+  TW_CHECK_AS(ShapeError, how.write == Write::overwrite, operation,
+              ": a result behind an activation accumulates, wants Write::overwrite");
 }
 
 }  // namespace
@@ -67,6 +75,51 @@ void bias_backward(Stream& stream, TensorView dbias, ConstTensorView dy, Matmul 
   check_matrix(dy, "bias_backward", "dy", dy.rows(), dy.columns(), dy.dtype);
   check_vector(dbias, "bias_backward", "dbias", dy.columns(), accumulation_type(dy.dtype));
   family(stream).do_bias_backward(stream, dbias, dy, how);
+}
+
+void matmul_gelu(Stream& stream, TensorView active, TensorView hidden, ConstTensorView x,
+                 ConstTensorView w, ConstTensorView bias, Matmul how) {
+  constexpr std::string_view operation = "matmul_gelu";
+  TW_CHECK_AS(ShapeError, x.dtype != DType::i32, operation, ": a product of i32");
+  check_matrix(hidden, operation, "hidden", hidden.rows(), hidden.columns(), x.dtype);
+  check_matrix(active, operation, "active", hidden.rows(), hidden.columns(), x.dtype);
+  check_matrix(x, operation, "x", hidden.rows(), x.columns(), x.dtype);
+  check_matrix(w, operation, "w", hidden.columns(), x.columns(), x.dtype);
+  if (bias) check_vector(bias, operation, "bias", hidden.columns(), x.dtype);
+  check_order(operation, how, x.columns());
+  check_overwrites(operation, how);
+  TW_CHECK_AS(ShapeError, active.data != hidden.data || hidden.count() == 0, operation,
+              ": active and hidden are one array, want two");
+  family(stream).do_matmul_gelu(stream, active, hidden, x, w, bias, how);
+}
+
+void matmul_backward_input_gelu(Stream& stream, TensorView dhidden, ConstTensorView dy,
+                                ConstTensorView w, ConstTensorView hidden, Matmul how) {
+  constexpr std::string_view operation = "matmul_backward_input_gelu";
+  TW_CHECK_AS(ShapeError, dy.dtype != DType::i32, operation, ": a product of i32");
+  check_matrix(dhidden, operation, "dhidden", dhidden.rows(), dhidden.columns(), dy.dtype);
+  check_matrix(hidden, operation, "hidden", dhidden.rows(), dhidden.columns(), dy.dtype);
+  check_matrix(dy, operation, "dy", dhidden.rows(), dy.columns(), dy.dtype);
+  check_matrix(w, operation, "w", dy.columns(), dhidden.columns(), dy.dtype);
+  check_order(operation, how, dy.columns());
+  check_overwrites(operation, how);
+  TW_CHECK_AS(ShapeError, dhidden.data != hidden.data || hidden.count() == 0, operation,
+              ": dhidden and hidden are one array, want two");
+  family(stream).do_matmul_backward_input_gelu(stream, dhidden, dy, w, hidden, how);
+}
+
+void MatmulOps::do_matmul_gelu(Stream& stream, TensorView active, TensorView hidden,
+                               ConstTensorView x, ConstTensorView w, ConstTensorView bias,
+                               Matmul how) {
+  do_matmul(stream, hidden, x, w, bias, how);
+  gelu_forward(stream, active, hidden);
+}
+
+void MatmulOps::do_matmul_backward_input_gelu(Stream& stream, TensorView dhidden,
+                                              ConstTensorView dy, ConstTensorView w,
+                                              ConstTensorView hidden, Matmul how) {
+  do_matmul_backward_input(stream, dhidden, dy, w, how);
+  gelu_backward(stream, dhidden, dhidden, hidden);
 }
 
 }  // namespace tokenwerk

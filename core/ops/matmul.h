@@ -51,6 +51,18 @@ void matmul_backward_weight(Stream&, TensorView dw, ConstTensorView dy, ConstTen
 /// is summed in an order that depends on N alone, whatever `how.order` says.
 void bias_backward(Stream&, TensorView dbias, ConstTensorView dy, Matmul how = {});
 
+/// hidden(N,F) = x(N,C) @ w(F,C)^T + bias(F) and active(N,F) = gelu(hidden): matmul and
+/// gelu_forward. All share a dtype; the bias may be empty; Write::overwrite alone. A device may
+/// fuse the two where operands are bf16, and takes the GELU of sums that are not rounded yet:
+/// active is then not bit for bit the gelu_forward of hidden.
+void matmul_gelu(Stream&, TensorView active, TensorView hidden, ConstTensorView x,
+                 ConstTensorView w, ConstTensorView bias = {}, Matmul how = {});
+
+/// dhidden(N,C) = (dy(N,F) @ w(F,C)) * gelu'(hidden(N,C)): matmul_backward_input and gelu_backward,
+/// fused under the same terms. dhidden may not be hidden.
+void matmul_backward_input_gelu(Stream&, TensorView dhidden, ConstTensorView dy, ConstTensorView w,
+                                ConstTensorView hidden, Matmul how = {});
+
 class MatmulOps {
  public:
   virtual ~MatmulOps() = default;
@@ -61,6 +73,12 @@ class MatmulOps {
   virtual void do_matmul_backward_weight(Stream&, TensorView dw, ConstTensorView dy,
                                          ConstTensorView x, Matmul how) = 0;
   virtual void do_bias_backward(Stream&, TensorView dbias, ConstTensorView dy, Matmul how) = 0;
+
+  /// One operation after the other: what a device has that fuses nothing.
+  virtual void do_matmul_gelu(Stream&, TensorView active, TensorView hidden, ConstTensorView x,
+                              ConstTensorView w, ConstTensorView bias, Matmul how);
+  virtual void do_matmul_backward_input_gelu(Stream&, TensorView dhidden, ConstTensorView dy,
+                                             ConstTensorView w, ConstTensorView hidden, Matmul how);
 };
 
 }  // namespace tokenwerk
