@@ -22,11 +22,13 @@ class LayerFactory {
   /// fewer units than ranks (kv heads), several ranks hold the same one.
   [[nodiscard]] virtual Share share(Index units) const { return Share::all(units); }
   /// y(N, F here) = x(N,C) w^T + b, the outputs of each part split as its share says.
-  [[nodiscard]] virtual std::unique_ptr<Layer> column_linear(const LinearOptions& options) const {
+  [[nodiscard]] virtual std::unique_ptr<LinearLayer> column_linear(
+      const LinearOptions& options) const {
     return std::make_unique<Linear>(options);
   }
   /// y(N,F) = x(N, C here) w^T + b, the inputs split as their share says.
-  [[nodiscard]] virtual std::unique_ptr<Layer> row_linear(const LinearOptions& options) const {
+  [[nodiscard]] virtual std::unique_ptr<LinearLayer> row_linear(
+      const LinearOptions& options) const {
     return std::make_unique<Linear>(options);
   }
   /// Sums an array over the ranks that hold the same unit of a share with copies; empty: none do.

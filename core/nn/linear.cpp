@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ops/activation.h"
 #include "core/ops/matmul.h"
 
 namespace tokenwerk {
@@ -27,6 +28,19 @@ void add_bias_gradient(Run& run, const ParameterGroup& bias, ConstTensorView dy,
   });
 }
 
+void LinearLayer::forward_gelu(Run& run, TensorView active, TensorView hidden, ConstTensorView x,
+                               Saved& saved) {
+  forward(run, hidden, x, saved);
+  gelu_forward(run.stream, active, hidden);
+}
+
+void LinearLayer::backward_input_gelu(Run& run, TensorView dhidden, ConstTensorView dy,
+                                      ConstTensorView hidden, ConstTensorView x, Saved& saved,
+                                      GradientSink* sink) {
+  backward_input(run, dhidden, dy, x, saved, sink);
+  gelu_backward(run.stream, dhidden, dhidden, hidden);
+}
+
 Linear::Linear(const LinearOptions& options)
     : cut_(options.cut), chunks_(std::max<Index>(1, Matmul::most_chunks / options.ranks)) {
   const Share& inputs = options.inputs;
@@ -44,31 +58,66 @@ Linear::Linear(const LinearOptions& options)
   bias_.by_token_chunks = cut_ == Cut::inputs;
 }
 
-void Linear::forward(Run& run, TensorView y, ConstTensorView x, Saved&) {
+Matmul Linear::forward_sums(const Run& run) const {
   Matmul how{.order = run.order};
   if (run.order == SumOrder::fixed && cut_ == Cut::inputs) how.chunks = chunks_;
-  matmul(run.stream, y, x, weight_.value, bias_.value, how);
+  return how;
 }
 
-void Linear::input_gradient(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView weight,
-                            std::array<Index, 4> parts) const {
+Matmul Linear::input_sums(const Run& run, std::array<Index, 4> parts) const {
   Matmul how{.order = run.order};
   if (run.order == SumOrder::fixed && cut_ == Cut::outputs) {
     how.chunks = chunks_;
     how.parts = parts;
   }
-  matmul_backward_input(run.stream, dx, dy, weight, how);
+  return how;
+}
+
+std::array<Index, 4> Linear::own_parts() const {
+  std::array<Index, 4> parts{};
+  for (std::size_t i = 0; i < weight_.parts.size(); ++i) parts[i] = weight_.parts[i].box.extent[0];
+  return parts;
+}
+
+void Linear::forward(Run& run, TensorView y, ConstTensorView x, Saved&) {
+  matmul(run.stream, y, x, weight_.value, bias_.value, forward_sums(run));
+}
+
+void Linear::forward_gelu(Run& run, TensorView active, TensorView hidden, ConstTensorView x,
+                          Saved&) {
+  matmul_gelu(run.stream, active, hidden, x, weight_.value, bias_.value, forward_sums(run));
+}
+
+void Linear::input_gradient(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView weight,
+                            std::array<Index, 4> parts) const {
+  matmul_backward_input(run.stream, dx, dy, weight, input_sums(run, parts));
 }
 
 void Linear::input_gradient(Run& run, TensorView dx, ConstTensorView dy) const {
-  std::array<Index, 4> parts{};
-  for (std::size_t i = 0; i < weight_.parts.size(); ++i) parts[i] = weight_.parts[i].box.extent[0];
-  input_gradient(run, dx, dy, weight_.value, parts);
+  input_gradient(run, dx, dy, weight_.value, own_parts());
+}
+
+void Linear::input_gradient_gelu(Run& run, TensorView dhidden, ConstTensorView dy,
+                                 ConstTensorView hidden) const {
+  matmul_backward_input_gelu(run.stream, dhidden, dy, weight_.value, hidden,
+                             input_sums(run, own_parts()));
 }
 
 void Linear::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
                             Saved& saved, GradientSink* sink) {
   input_gradient(run, dx, dy);
+  add_or_keep(run, dy, x, saved, sink);
+}
+
+void Linear::backward_input_gelu(Run& run, TensorView dhidden, ConstTensorView dy,
+                                 ConstTensorView hidden, ConstTensorView x, Saved& saved,
+                                 GradientSink* sink) {
+  input_gradient_gelu(run, dhidden, dy, hidden);
+  add_or_keep(run, dy, x, saved, sink);
+}
+
+void Linear::add_or_keep(Run& run, ConstTensorView dy, ConstTensorView x, Saved& saved,
+                         GradientSink* sink) const {
   if (sink != nullptr) return add_gradients(run, dy, x, *sink);
   saved.keep(kept_x, x);
   saved.keep(kept_dy, dy);

@@ -41,41 +41,59 @@ void Mlp::activate(Run& run, TensorView active, ConstTensorView hidden) const {
                  hidden.slice_columns(ffn_width_, ffn_width_));
 }
 
-void Mlp::forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) {
+TensorView Mlp::hidden_forward(Run& run, ConstTensorView x, Saved& saved) {
   const Index columns = kind_ == MlpKind::gelu ? ffn_width_ : 2 * ffn_width_;
   const TensorView hidden = saved.make(kept_hidden, *x.device, x.dtype, Shape{run.rows, columns});
+  const auto make_active = [&] {
+    return saved.make(kept_active, *x.device, x.dtype, Shape{run.rows, ffn_width_});
+  };
+  // What is made again from hidden has the bits of gelu_forward, which a fused product need not.
+  if (kind_ == MlpKind::gelu && recompute_ != Recompute::selective) {
+    const TensorView active = make_active();
+    up_->forward_gelu(run, active, hidden, x, saved.child(up_child));
+    return active;
+  }
   up_->forward(run, hidden, x, saved.child(up_child));
-  const TensorView active =
-      saved.make(kept_active, *x.device, x.dtype, Shape{run.rows, ffn_width_});
+  const TensorView active = make_active();
   activate(run, active, hidden);
+  return active;
+}
+
+void Mlp::forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) {
+  const TensorView active = hidden_forward(run, x, saved);
   if (run.mode == Mode::evaluate) saved.release(kept_hidden);
   down_->forward(run, y, active, saved.child(down_child));
   if (run.mode == Mode::evaluate) return saved.clear();
   if (recompute_ == Recompute::selective) saved.release(kept_active);
 }
 
+void Mlp::hidden_backward(Run& run, TensorView dhidden, ConstTensorView dy, Saved& saved,
+                          GradientSink* sink) {
+  const ConstTensorView hidden = saved.get(kept_hidden), active = saved.get(kept_active);
+  Saved& down = saved.child(down_child);
+  if (kind_ == MlpKind::gelu) {
+    down_->backward_input_gelu(run, dhidden, dy, hidden, active, down, sink);
+    if (sink != nullptr) saved.release(kept_active);
+    return;
+  }
+  const Tensor dactive(*active.device, active.dtype, active.shape);
+  down_->backward_input(run, dactive, dy, active, down, sink);
+  if (sink != nullptr) saved.release(kept_active);
+  swiglu_backward(run.stream, dhidden.slice_columns(0, ffn_width_),
+                  dhidden.slice_columns(ffn_width_, ffn_width_), dactive,
+                  hidden.slice_columns(0, ffn_width_),
+                  hidden.slice_columns(ffn_width_, ffn_width_));
+}
+
 void Mlp::backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x,
                          Saved& saved, GradientSink* sink) {
   const ConstTensorView hidden = saved.get(kept_hidden);
-  const Shape ffn_shape{hidden.rows(), ffn_width_};
   if (recompute_ == Recompute::selective) {
-    activate(run, saved.make(kept_active, *x.device, x.dtype, ffn_shape), hidden);
+    activate(run, saved.make(kept_active, *x.device, x.dtype, Shape{hidden.rows(), ffn_width_}),
+             hidden);
   }
   const TensorView dhidden = saved.make(kept_dhidden, *x.device, x.dtype, hidden.shape);
-  Tensor apart;  // dactive, where it is not of hidden's shape
-  if (kind_ == MlpKind::swiglu) apart = Tensor(*x.device, x.dtype, ffn_shape);
-  const TensorView dactive = apart ? apart.view() : dhidden;
-  down_->backward_input(run, dactive, dy, saved.get(kept_active), saved.child(down_child), sink);
-  if (sink != nullptr) saved.release(kept_active);
-  if (kind_ == MlpKind::gelu) {
-    gelu_backward(run.stream, dhidden, dactive, hidden);
-  } else {
-    swiglu_backward(run.stream, dhidden.slice_columns(0, ffn_width_),
-                    dhidden.slice_columns(ffn_width_, ffn_width_), dactive,
-                    hidden.slice_columns(0, ffn_width_),
-                    hidden.slice_columns(ffn_width_, ffn_width_));
-    apart = Tensor();
-  }
+  hidden_backward(run, dhidden, dy, saved, sink);
   saved.release(kept_hidden);
   up_->backward_input(run, dx, dhidden, x, saved.child(up_child), sink);
   if (sink != nullptr) saved.clear();

@@ -42,12 +42,17 @@ class Mlp final : public Layer {
   enum Child { up_child, down_child };
   /// active(N, F here) from hidden.
   void activate(Run& run, TensorView active, ConstTensorView hidden) const;
+  /// hidden and active(N, F here) from x(N,C); returns active.
+  TensorView hidden_forward(Run& run, ConstTensorView x, Saved& saved);
+  /// dhidden from dy(N,C), through the activation.
+  void hidden_backward(Run& run, TensorView dhidden, ConstTensorView dy, Saved& saved,
+                       GradientSink* sink);
 
   MlpKind kind_;
   Recompute recompute_;
-  Index ffn_width_;            ///< here
-  std::unique_ptr<Layer> up_;  ///< gate and up side by side for SwiGLU
-  std::unique_ptr<Layer> down_;
+  Index ffn_width_;                  ///< here
+  std::unique_ptr<LinearLayer> up_;  ///< gate and up side by side for SwiGLU
+  std::unique_ptr<LinearLayer> down_;
 };
 
 }  // namespace tokenwerk

@@ -20,6 +20,12 @@ void ColumnParallelLinear::forward(Run& run, TensorView y, ConstTensorView x, Sa
   product_.forward(run, y, rows.wait(run.stream), saved);
 }
 
+void ColumnParallelLinear::forward_gelu(Run& run, TensorView active, TensorView hidden,
+                                        ConstTensorView x, Saved& saved) {
+  WholeRows rows(*axis_, run.stream, x, run.rows);
+  product_.forward_gelu(run, active, hidden, rows.wait(run.stream), saved);
+}
+
 void ColumnParallelLinear::input_product(Run& run, TensorView dx, ConstTensorView dy) const {
   if (!has_copies()) return product_.input_gradient(run, dx, dy);
   const ParameterGroup& weight = product_.weight();

@@ -14,11 +14,13 @@ namespace tokenwerk {
 /// given; a slice of x is gathered again, beside the product that makes dx, so that only the slice
 /// is kept. Where several ranks hold the same outputs (kv heads), they give the same dy there, and
 /// each takes its share of those columns into dx.
-class ColumnParallelLinear final : public Layer {
+class ColumnParallelLinear final : public LinearLayer {
  public:
   ColumnParallelLinear(const LinearOptions& options, TensorAxis& axis);
 
   void forward(Run& run, TensorView y, ConstTensorView x, Saved& saved) override;
+  void forward_gelu(Run& run, TensorView active, TensorView hidden, ConstTensorView x,
+                    Saved& saved) override;
   void backward_input(Run& run, TensorView dx, ConstTensorView dy, ConstTensorView x, Saved& saved,
                       GradientSink* sink) override;
   void backward_weight(Run& run, Saved& saved, GradientSink& sink) override;

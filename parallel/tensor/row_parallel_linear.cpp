@@ -30,7 +30,21 @@ void RowParallelLinear::backward_input(Run& run, TensorView dx, ConstTensorView 
   WholeRows rows(*axis_, run.stream, dy, run.rows);
   const ConstTensorView whole = rows.wait(run.stream);
   product_.input_gradient(run, dx, whole);
-  if (sink != nullptr) return add_gradients(run, whole, dy, x, *sink);
+  add_or_keep(run, whole, dy, x, saved, sink);
+}
+
+void RowParallelLinear::backward_input_gelu(Run& run, TensorView dhidden, ConstTensorView dy,
+                                            ConstTensorView hidden, ConstTensorView x, Saved& saved,
+                                            GradientSink* sink) {
+  WholeRows rows(*axis_, run.stream, dy, run.rows);
+  const ConstTensorView whole = rows.wait(run.stream);
+  product_.input_gradient_gelu(run, dhidden, whole, hidden);
+  add_or_keep(run, whole, dy, x, saved, sink);
+}
+
+void RowParallelLinear::add_or_keep(Run& run, ConstTensorView whole_dy, ConstTensorView dy,
+                                    ConstTensorView x, Saved& saved, GradientSink* sink) const {
+  if (sink != nullptr) return add_gradients(run, whole_dy, dy, x, *sink);
   saved.keep(kept_x, x);
   saved.keep(kept_dy, dy);
 }

@@ -7,13 +7,13 @@
 
 namespace tokenwerk {
 
-std::unique_ptr<Layer> TensorParallel::column_linear(const LinearOptions& options) const {
+std::unique_ptr<LinearLayer> TensorParallel::column_linear(const LinearOptions& options) const {
   LinearOptions split = options;
   split.ranks = axis_->size();
   return std::make_unique<ColumnParallelLinear>(split, *axis_);
 }
 
-std::unique_ptr<Layer> TensorParallel::row_linear(const LinearOptions& options) const {
+std::unique_ptr<LinearLayer> TensorParallel::row_linear(const LinearOptions& options) const {
   LinearOptions split = options;
   split.ranks = axis_->size();
   return std::make_unique<RowParallelLinear>(split, *axis_);

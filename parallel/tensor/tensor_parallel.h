@@ -12,8 +12,10 @@ class TensorParallel final : public LayerFactory {
   explicit TensorParallel(TensorAxis& axis) : axis_(&axis) {}
 
   [[nodiscard]] Share share(Index units) const override { return axis_->share(units); }
-  [[nodiscard]] std::unique_ptr<Layer> column_linear(const LinearOptions& options) const override;
-  [[nodiscard]] std::unique_ptr<Layer> row_linear(const LinearOptions& options) const override;
+  [[nodiscard]] std::unique_ptr<LinearLayer> column_linear(
+      const LinearOptions& options) const override;
+  [[nodiscard]] std::unique_ptr<LinearLayer> row_linear(
+      const LinearOptions& options) const override;
   [[nodiscard]] CopySum copy_sum() const override;
   [[nodiscard]] std::unique_ptr<Norm> norm(const NormOptions& options) const override;
   [[nodiscard]] std::unique_ptr<Layer> embedding(const EmbeddingOptions& options) const override;
