@@ -9,6 +9,15 @@
 namespace tokenwerk::cuda {
 namespace {
 
+/// Whether products of this GPU take a GELU along at a gain. Before compute capability 9.0 the
+/// authors of llm.c found cuBLAS slow at it (github.com/karpathy/llm.c, llmc/matmul.cuh).
+bool gains_by_fused_gelu() {
+  int device = 0, major = 0;
+  TW_CUDA(cudaGetDevice(&device));
+  TW_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  return major >= 9;
+}
+
 class CudaMatmulOps final : public MatmulOps {
  public:
   void do_matmul(Stream& stream, TensorView y, ConstTensorView x, ConstTensorView w,
@@ -30,7 +39,35 @@ class CudaMatmulOps final : public MatmulOps {
                           array_of(dy), how.write));
   }
 
+  void do_matmul_gelu(Stream& stream, TensorView active, TensorView hidden, ConstTensorView x,
+                      ConstTensorView w, ConstTensorView bias, Matmul how) override {
+    const auto kind = bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+    if (fuses_gelu(hidden, x.columns(), how) &&
+        products_.try_multiply(stream, active, {w, Side::transposed}, {x, Side::as_stored},
+                               {kind, bias, hidden}, how.write)) {
+      return;
+    }
+    MatmulOps::do_matmul_gelu(stream, active, hidden, x, w, bias, how);
+  }
+  void do_matmul_backward_input_gelu(Stream& stream, TensorView dhidden, ConstTensorView dy,
+                                     ConstTensorView w, ConstTensorView hidden,
+                                     Matmul how) override {
+    if (fuses_gelu(hidden, dy.columns(), how) &&
+        products_.try_multiply(stream, dhidden, {w, Side::as_stored}, {dy, Side::as_stored},
+                               {CUBLASLT_EPILOGUE_DGELU, {}, hidden}, how.write)) {
+      return;
+    }
+    MatmulOps::do_matmul_backward_input_gelu(stream, dhidden, dy, w, hidden, how);
+  }
+
  private:
+  /// f32 and f64 keep our own GELU: how close cuBLASLt's comes to the formula is not documented.
+  [[nodiscard]] bool fuses_gelu(const ConstTensorView& hidden, Index depth,
+                                const Matmul& how) const {
+    return gains_by_fused_gelu_ && hidden.dtype == DType::bf16 && how.order == SumOrder::fast &&
+           hidden.count() > 0 && depth > 0 && Epilogue::takes(hidden);
+  }
+
   void product(Stream& stream, TensorView d, const Operand& a, const Operand& b,
                ConstTensorView bias, const Matmul& how) {
     TW_CHECK_AS(DeviceError, how.order == SumOrder::fast,
@@ -38,15 +75,18 @@ class CudaMatmulOps final : public MatmulOps {
     if (d.rows() == 0 || d.columns() == 0) return;
     // cuBLASLt adds a bias of the result's type, and none in f64.
     const bool fused = bias && bias.dtype == d.dtype && d.dtype != DType::f64;
-    if (a.inner() > 0) {
-      products_.multiply(stream, d, a, b, fused ? bias : ConstTensorView(), how.write);
-      if (fused) return;
-    } else if (how.write == Write::overwrite) {
-      fill(stream, d, 0.0);
+    if (a.inner() == 0) {
+      if (how.write == Write::overwrite) fill(stream, d, 0.0);
+    } else if (fused && products_.try_multiply(stream, d, a, b, {CUBLASLT_EPILOGUE_BIAS, bias, {}},
+                                               how.write)) {
+      return;
+    } else {
+      products_.multiply(stream, d, a, b, how.write);
     }
     if (bias) add_row(stream, d, bias);
   }
 
+  const bool gains_by_fused_gelu_ = gains_by_fused_gelu();
   Products products_;
 };
 

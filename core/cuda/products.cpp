@@ -48,7 +48,7 @@ void set(const UniquePreference& preference, cublasLtMatmulPreferenceAttributes_
 }
 
 /// f32 stays f32: TF32 would keep ten bits of each operand.
-UniqueDescription describe(const ProductKey& key, const void* bias) {
+UniqueDescription describe(const ProductKey& key, const Epilogue& epilogue) {
   const bool f64 = key.input == DType::f64;
   UniqueDescription description;
   TW_CUBLAS(cublasLtMatmulDescCreate(description.receive(),
@@ -59,12 +59,21 @@ UniqueDescription describe(const ProductKey& key, const void* bias) {
   };
   set(description, CUBLASLT_MATMUL_DESC_TRANSA, operation(key.a));
   set(description, CUBLASLT_MATMUL_DESC_TRANSB, operation(key.b));
-  if (!key.bias) return description;
-  set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-  set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-  set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(key.output));
+  set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue.kind);
+  if (epilogue.bias) {
+    set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, epilogue.bias.data);
+    set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(key.output));
+  }
+  if (const ConstTensorView& argument = epilogue.gelu_argument) {
+    set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, argument.data);
+    set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{argument.row_stride});
+  }
   return description;
 }
+
+struct Layouts {
+  UniqueLayout a, b, d;
+};
 
 /// Of a row-major array, which column by column is its transpose.
 UniqueLayout layout_of(const ConstTensorView& view) {
@@ -81,9 +90,21 @@ std::uint32_t alignment_of(const void* data) {
   return static_cast<std::uint32_t>(address & -address);
 }
 
+std::string_view name_of(cublasLtEpilogue_t epilogue) {
+  switch (epilogue) {
+    case CUBLASLT_EPILOGUE_DEFAULT: return "no epilogue";
+    case CUBLASLT_EPILOGUE_BIAS: return "a bias";
+    case CUBLASLT_EPILOGUE_GELU_AUX: return "a GELU";
+    case CUBLASLT_EPILOGUE_GELU_AUX_BIAS: return "a bias and a GELU";
+    case CUBLASLT_EPILOGUE_DGELU: return "the gradient of a GELU";
+    default: return "an epilogue";
+  }
+}
+
 std::string text_of(const ProductKey& key) {
-  return fmt::format("product {} x {} over {}, {} to {}, leading dims {} {} {}", key.m, key.n,
-                     key.k, name_of(key.input), name_of(key.output), key.lda, key.ldb, key.ldd);
+  return fmt::format("product {} x {} over {}, {} to {}, leading dims {} {} {}, with {}", key.m,
+                     key.n, key.k, tokenwerk::name_of(key.input), tokenwerk::name_of(key.output),
+                     key.lda, key.ldb, key.ldd, name_of(key.epilogue));
 }
 
 UniquePreference preference_for(const ProductKey& key) {
@@ -97,7 +118,50 @@ UniquePreference preference_for(const ProductKey& key) {
   return preference;
 }
 
+ProductKey key_of(const TensorView& d, const Operand& a, const Operand& b, const Epilogue& epilogue,
+                  Write write) {
+  return {.m = d.columns(),
+          .n = d.rows(),
+          .k = a.inner(),
+          .lda = a.view.row_stride,
+          .ldb = b.view.row_stride,
+          .ldd = d.row_stride,
+          .ld_argument = epilogue.gelu_argument.row_stride,
+          .input = a.view.dtype,
+          .output = d.dtype,
+          .a = a.side,
+          .b = b.side,
+          .epilogue = epilogue.kind,
+          .accumulate = write == Write::accumulate,
+          .alignment_a = alignment_of(a.view.data),
+          .alignment_b = alignment_of(b.view.data),
+          .alignment_d = alignment_of(d.data),
+          .alignment_bias = alignment_of(epilogue.bias.data),
+          .alignment_argument = alignment_of(epilogue.gelu_argument.data)};
+}
+
+/// What the heuristics name first; none: cuBLASLt has nothing for this key.
+std::optional<Algorithm> choose(cublasLtHandle_t handle, const ProductKey& key,
+                                const UniqueDescription& description, const Layouts& layouts) {
+  const UniquePreference preference = preference_for(key);
+  cublasLtMatmulHeuristicResult_t result{};
+  int count = 0;
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      handle, description.get(), layouts.a.get(), layouts.b.get(), layouts.d.get(), layouts.d.get(),
+      preference.get(), 1, &result, &count);
+  if (status != CUBLAS_STATUS_NOT_SUPPORTED) TW_CUBLAS(status, ", ", text_of(key));
+  if (status == CUBLAS_STATUS_SUCCESS && count > 0 && result.state == CUBLAS_STATUS_SUCCESS)
+    return Algorithm{result.algo, result.workspaceSize};
+  if (key.epilogue != CUBLASLT_EPILOGUE_DEFAULT)
+    log_info("cuBLASLt has no algorithm for the {}, which runs apart", text_of(key));
+  return std::nullopt;
+}
+
 }  // namespace
+
+bool Epilogue::takes(const ConstTensorView& gelu_argument) {
+  return gelu_argument.row_stride % 8 == 0 && alignment_of(gelu_argument.data) >= 16;
+}
 
 void CublasTraits::release(cublasLtHandle_t handle) noexcept {
   if (const cublasStatus_t status = cublasLtDestroy(handle); status != CUBLAS_STATUS_SUCCESS)
@@ -107,53 +171,36 @@ void CublasTraits::release(cublasLtHandle_t handle) noexcept {
 Products::Products() { TW_CUBLAS(cublasLtCreate(handle_.receive())); }
 
 void Products::multiply(Stream& stream, TensorView d, const Operand& a, const Operand& b,
-                        ConstTensorView bias, Write write) {
-  const bool accumulate = write == Write::accumulate;
-  const ProductKey key{d.columns(),
-                       d.rows(),
-                       a.inner(),
-                       a.view.row_stride,
-                       b.view.row_stride,
-                       d.row_stride,
-                       a.view.dtype,
-                       d.dtype,
-                       a.side,
-                       b.side,
-                       static_cast<bool>(bias),
-                       accumulate,
-                       alignment_of(a.view.data),
-                       alignment_of(b.view.data),
-                       alignment_of(d.data)};
-  const UniqueDescription description = describe(key, bias.data);
-  const UniqueLayout layout_a = layout_of(a.view), layout_b = layout_of(b.view),
-                     layout_d = layout_of(d);
+                        Write write) {
+  TW_CHECK_AS(DeviceError, try_multiply(stream, d, a, b, {}, write),
+              "cuBLASLt has no algorithm for the ", text_of(key_of(d, a, b, {}, write)));
+}
+
+bool Products::try_multiply(Stream& stream, TensorView d, const Operand& a, const Operand& b,
+                            const Epilogue& epilogue, Write write) {
+  const ProductKey key = key_of(d, a, b, epilogue, write);
+  const UniqueDescription description = describe(key, epilogue);
+  const Layouts layouts{layout_of(a.view), layout_of(b.view), layout_of(d)};
   auto found = algorithms_.find(key);
-  if (found == algorithms_.end()) {
-    const UniquePreference preference = preference_for(key);
-    cublasLtMatmulHeuristicResult_t result{};
-    int count = 0;
-    TW_CUBLAS(cublasLtMatmulAlgoGetHeuristic(handle_.get(), description.get(), layout_a.get(),
-                                             layout_b.get(), layout_d.get(), layout_d.get(),
-                                             preference.get(), 1, &result, &count),
-              ", ", text_of(key));
-    TW_CHECK_AS(DeviceError, count > 0, "cuBLASLt has no algorithm for the ", text_of(key));
-    found = algorithms_.emplace(key, Algorithm{result.algo, result.workspaceSize}).first;
-  }
-  const Algorithm& chosen = found->second;
+  if (found == algorithms_.end())
+    found = algorithms_.emplace(key, choose(handle_.get(), key, description, layouts)).first;
+  if (!found->second) return false;
+  const Algorithm& chosen = *found->second;
   Tensor workspace;
   if (chosen.workspace_bytes > 0)
     workspace = Tensor(stream.device(), DType::i32,
                        Shape{static_cast<Index>((chosen.workspace_bytes + 3) / 4)});
-  const float one = 1.0f, beta = accumulate ? 1.0f : 0.0f;
-  const double wide_one = 1.0, wide_beta = accumulate ? 1.0 : 0.0;
+  const float one = 1.0f, beta = key.accumulate ? 1.0f : 0.0f;
+  const double wide_one = 1.0, wide_beta = key.accumulate ? 1.0 : 0.0;
   const bool f64 = key.input == DType::f64;
   TW_CUBLAS(cublasLtMatmul(
                 handle_.get(), description.get(), f64 ? static_cast<const void*>(&wide_one) : &one,
-                a.view.data, layout_a.get(), b.view.data, layout_b.get(),
-                f64 ? static_cast<const void*>(&wide_beta) : &beta, d.data, layout_d.get(), d.data,
-                layout_d.get(), &chosen.algorithm, workspace ? workspace.view().data : nullptr,
+                a.view.data, layouts.a.get(), b.view.data, layouts.b.get(),
+                f64 ? static_cast<const void*>(&wide_beta) : &beta, d.data, layouts.d.get(), d.data,
+                layouts.d.get(), &chosen.algorithm, workspace ? workspace.view().data : nullptr,
                 chosen.workspace_bytes, handle_of(stream)),
             ", ", text_of(key));
+  return true;
 }
 
 }  // namespace tokenwerk::cuda

@@ -5,6 +5,7 @@
 
 #include <compare>
 #include <map>
+#include <optional>
 
 #include "core/cuda/stream.h"
 #include "core/ops/operations.h"
@@ -36,35 +37,48 @@ struct Operand {
   }
 };
 
+/// What a product does to its sums before it rounds and writes them.
+struct Epilogue {
+  cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
+  ConstTensorView bias;           ///< (M), of d's dtype, for the kinds that add one
+  ConstTensorView gelu_argument;  ///< like d: written by GELU_AUX..., read by DGELU
+
+  /// cuBLASLt's terms for the argument of a fused GELU (cublasLt.h, MATMUL_DESC_EPILOGUE_AUX_LD).
+  [[nodiscard]] static bool takes(const ConstTensorView& gelu_argument);
+};
+
 /// All that cuBLASLt's choice of an algorithm may depend on.
 struct ProductKey {
   Index m, n, k;
-  Index lda, ldb, ldd;
+  Index lda, ldb, ldd, ld_argument;
   DType input, output;
   Side a, b;
-  bool bias, accumulate;
-  std::uint32_t alignment_a, alignment_b, alignment_d;
+  cublasLtEpilogue_t epilogue;
+  bool accumulate;
+  std::uint32_t alignment_a, alignment_b, alignment_d, alignment_bias, alignment_argument;
 
   friend auto operator<=>(const ProductKey&, const ProductKey&) = default;
+};
+
+struct Algorithm {
+  cublasLtMatmulAlgo_t algorithm;
+  std::size_t workspace_bytes;
 };
 
 class Products {
  public:
   Products();
 
-  /// d(M,N) = a b + bias, column by column: M = a.outer(), and d, row-major, is (N,M). Inputs share
-  /// a dtype; d has it or f32. The bias (M) may be empty and has d's dtype.
-  void multiply(Stream& stream, TensorView d, const Operand& a, const Operand& b,
-                ConstTensorView bias, Write write);
+  /// d(M,N) = a b, column by column: M = a.outer(), and d, row-major, is (N,M). Inputs share a
+  /// dtype; d has it or f32.
+  void multiply(Stream& stream, TensorView d, const Operand& a, const Operand& b, Write write);
+  /// d(M,N) = epilogue(a b); false, with nothing done, where cuBLASLt has no algorithm for it.
+  [[nodiscard]] bool try_multiply(Stream& stream, TensorView d, const Operand& a, const Operand& b,
+                                  const Epilogue& epilogue, Write write);
 
  private:
-  struct Algorithm {
-    cublasLtMatmulAlgo_t algorithm;
-    std::size_t workspace_bytes;
-  };
-
   UniqueHandle<CublasTraits> handle_;
-  std::map<ProductKey, Algorithm> algorithms_;
+  std::map<ProductKey, std::optional<Algorithm>> algorithms_;  ///< none: there is none
 };
 
 }  // namespace tokenwerk::cuda

@@ -20,6 +20,7 @@
 #include "tests/emulator/runtime/device_memory.h"
 #include "tests/emulator/runtime/faults.h"
 #include "tests/emulator/runtime/queue.h"
+#include "tests/emulator/runtime/settings.h"
 
 namespace tokenwerk::emulator {
 namespace {
@@ -212,6 +213,8 @@ cublasStatus_t CUBLASWINAPI cublasLtMatmulAlgoGetHeuristic(
             "no preference, no place for results, or none requested");
     *returned = 0;
     const auto problem = read_problem(description, a, b, c, d);
+    if (!offers_epilogues() && problem.epilogue.kind != CUBLASLT_EPILOGUE_DEFAULT)
+      throw Refusal(CUBLAS_STATUS_NOT_SUPPORTED, "no epilogues, says TOKENWERK_EMULATED_EPILOGUES");
     const auto algorithm = choose_algorithm(problem, preference);
     results[0] = {};
     results[0].algo = encode(algorithm);

@@ -61,4 +61,9 @@ std::optional<std::uint64_t> hanging_collective() {
   return rank_of_process() == 1 ? number : std::nullopt;
 }
 
+bool offers_epilogues() {
+  static const auto offered = number_from_environment("TOKENWERK_EMULATED_EPILOGUES").value_or(1);
+  return offered != 0;
+}
+
 }  // namespace tokenwerk::emulator

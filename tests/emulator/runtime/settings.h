@@ -16,6 +16,9 @@ namespace tokenwerk::emulator {
 /// TOKENWERK_EMULATED_SEED: the schedule to play, mixed with the rank; none means no delays.
 [[nodiscard]] std::optional<std::uint64_t> schedule_seed();
 
+/// TOKENWERK_EMULATED_EPILOGUES: 0 if cublasLt's heuristics have no algorithm with an epilogue.
+[[nodiscard]] bool offers_epilogues();
+
 /// Bugs to plant, so that tests see them found.
 /// TOKENWERK_EMULATED_DEAF_STREAM: the stream, by its place among those that the process makes
 /// (from 1), that waits for no event.
