@@ -191,31 +191,43 @@ __device__ A reduce_block(A value, Join join) {
   return value;
 }
 
-/// Joins values in the order they come by a binary tree of two halves, the first being the largest
-/// power of two below the count.
+/// Joins up to 65535 values in the order they come by a binary tree of two halves, the first being
+/// the largest power of two below the count. Loops over its levels are unrolled, so that levels are
+/// registers.
 template <typename A>
 class Tree {
  public:
   template <typename Join>
   __device__ void add(A value, const Join& join) {
-    int level = 0;
-    for (; count_ >> level & 1; ++level) value = join(levels_[level], value);
-    levels_[level] = value;
+    bool carried = true;
+#pragma unroll
+    for (int level = 0; level < most_levels; ++level) {
+      const bool held = (count_ >> level & 1) != 0;
+      if (carried && held) value = join(levels_[level], value);
+      // Every level is written: a branch around the write would make the index one of run time.
+      levels_[level] = carried && !held ? value : levels_[level];
+      carried = carried && held;
+    }
     ++count_;
   }
   /// Of at least one value.
   template <typename Join>
   __device__ A total(const Join& join) const {
-    int level = __ffs(static_cast<int>(count_)) - 1;
-    A value = levels_[level];
-    for (++level; count_ >> level != 0; ++level)
-      if (count_ >> level & 1) value = join(levels_[level], value);
+    A value{};
+    bool empty = true;
+#pragma unroll
+    for (int level = 0; level < most_levels; ++level) {
+      if ((count_ >> level & 1) == 0) continue;
+      value = empty ? levels_[level] : join(levels_[level], value);
+      empty = false;
+    }
     return value;
   }
 
  private:
-  static constexpr int most_levels = 24;
-  A levels_[most_levels];  ///< of the values so far, the whole subtree of 2^level that ends there
+  static constexpr int most_levels = 16;
+  A levels_[most_levels] =
+      {};  ///< of the values so far, the whole subtree of 2^level that ends there
   unsigned count_ = 0;
 };
 

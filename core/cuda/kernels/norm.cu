@@ -11,25 +11,25 @@ struct ForwardRows {
   Rows<Accumulator<T>> stats;
   Rows<const T> x;
   const T *gamma, *beta;
-  Index columns;
+  int columns;
   Accumulator<T> epsilon;
   bool aligned;
 };
 
 /// The distances are taken from the mean just found: a sum of squares would cancel.
 template <Norm kind, typename T, int packs, typename A = Accumulator<T>>
-__device__ Statistics<A> measure(const OwnPacks<T, packs>& x, Index columns, A epsilon) {
+__device__ Statistics<A> measure(const OwnPacks<T, packs>& x, int columns, A epsilon) {
   constexpr int n = pack_size<T>;
   const A count = static_cast<A>(columns);
   A mean{}, squares{};
   if constexpr (kind == Norm::layer) {
-    for_own_packs<n, packs>(columns, [&](int k, Index column) {
+    for_own_packs<n, packs>(columns, [&](int k, int column) {
       const auto v = x.at(k, column);
       for (int i = 0; i < n; ++i) mean += widened<A>(v.values[i]);  // zeros behind the row
     });
     mean = reduce_block<most_norm_threads>(mean, Plus{}) / count;
   }
-  for_own_packs<n, packs>(columns, [&](int k, Index column) {
+  for_own_packs<n, packs>(columns, [&](int k, int column) {
     const auto v = x.at(k, column);
     for (int i = 0; i < n; ++i) {
       const A distance = i < x.count(column) ? widened<A>(v.values[i]) - mean : A{};
@@ -49,8 +49,8 @@ __global__ void __launch_bounds__(most_norm_threads, least_blocks)
   const Index row = blockIdx.x;
   const OwnPacks<T, packs> x(a.x.at(row, 0), a.columns, a.aligned);
   const auto s = measure<kind>(x, a.columns, a.epsilon);
-  for_own_packs<n, packs>(a.columns, [&](int k, Index column) {
-    const Index left = a.columns - column;
+  for_own_packs<n, packs>(a.columns, [&](int k, int column) {
+    const int left = a.columns - column;
     const auto v = x.at(k, column), gamma = load_part<n>(a.gamma + column, left, a.aligned);
     Pack<T, n> out;
     if constexpr (kind == Norm::layer) {
@@ -77,7 +77,7 @@ struct BackwardRows {
   Rows<const T> dy, x;
   Rows<const Accumulator<T>> stats;
   const T* gamma;
-  Index columns;
+  int columns;
   Write write;
   bool aligned;
 };
@@ -92,36 +92,42 @@ __global__ void __launch_bounds__(most_norm_threads, least_blocks)
   const OwnPacks<T, packs> x(a.x.at(row, 0), a.columns, a.aligned);
   const OwnPacks<T, packs> dy(a.dy.at(row, 0), a.columns, a.aligned);
   const auto s = read_statistics<kind>(a.stats.at(row, 0));
-  // Calls body(column, i-th of the pack's g, of its h).
-  const auto for_terms = [&](int k, Index column, const auto& body) {
-    const auto v = x.at(k, column), d = dy.at(k, column);
+  const auto gradient = [&](int k, int column) {
+    const auto d = dy.at(k, column);
     const auto gamma = load_part<n>(a.gamma + column, a.columns - column, a.aligned);
-    for (int i = 0; i < n; ++i)
-      body(i, widened<A>(d.values[i]) * widened<A>(gamma.values[i]),
-           (widened<A>(v.values[i]) - s.mean) * s.rstd);
+    Pack<A, n> g;
+    for (int i = 0; i < n; ++i) g.values[i] = widened<A>(d.values[i]) * widened<A>(gamma.values[i]);
+    return g;
   };
-  A sum_g{}, sum_gh{};  // behind the row g is zero
-  for_own_packs<n, packs>(a.columns, [&](int k, Index column) {
-    for_terms(k, column, [&](int, A g, A h) {
-      sum_g += g;
-      sum_gh = multiply_add(g, h, sum_gh);
-    });
+  const auto normalized = [&](T v) { return (widened<A>(v) - s.mean) * s.rstd; };
+  Pack<A, n> held[packs > 0 ? packs : 1];  // g, so that gamma is read once
+  A sum_g{}, sum_gh{};                     // behind the row g is zero
+  for_own_packs<n, packs>(a.columns, [&](int k, int column) {
+    const auto v = x.at(k, column);
+    held[k] = gradient(k, column);
+    for (int i = 0; i < n; ++i) {
+      sum_g += held[k].values[i];
+      sum_gh = multiply_add(held[k].values[i], normalized(v.values[i]), sum_gh);
+    }
   });
   const A count = static_cast<A>(a.columns);
   A mean_g{};
   if constexpr (kind == Norm::layer)
     mean_g = reduce_block<most_norm_threads>(sum_g, Plus{}) / count;
   const A mean_gh = reduce_block<most_norm_threads>(sum_gh, Plus{}) / count;
-  for_own_packs<n, packs>(a.columns, [&](int k, Index column) {
+  for_own_packs<n, packs>(a.columns, [&](int k, int column) {
     T* const to = a.dx.at(row, column);
-    const Index left = a.columns - column;
+    const int left = a.columns - column;
+    const auto v = x.at(k, column);
+    if constexpr (packs == 0) held[k] = gradient(k, column);
     Pack<T, n> out{}, before{};
     if (a.write == Write::accumulate) before = load_part<n>(to, left, a.aligned);
-    for_terms(k, column, [&](int i, A g, A h) {
-      const A v = s.rstd * (g - mean_g - h * mean_gh);
+    for (int i = 0; i < n; ++i) {
+      const A h = normalized(v.values[i]);
+      const A d = s.rstd * (held[k].values[i] - mean_g - h * mean_gh);
       out.values[i] =
-          rounded<T>(a.write == Write::accumulate ? v + widened<A>(before.values[i]) : v);
-    });
+          rounded<T>(a.write == Write::accumulate ? d + widened<A>(before.values[i]) : d);
+    }
     store_part(to, out, left, a.aligned);
   });
 }
@@ -162,7 +168,7 @@ cudaError_t norm_forward(cudaStream_t stream, Norm kind, Array y, Array stats, C
                            rows_of<T>(x),
                            static_cast<const T*>(gamma.data),
                            static_cast<const T*>(beta.data),
-                           x.columns,
+                           static_cast<int>(x.columns),
                            static_cast<A>(epsilon),
                            aligned};
     return with_norm(kind, [&](auto norm) {
@@ -186,7 +192,7 @@ cudaError_t norm_backward_input(cudaStream_t stream, Norm kind, Array dx, ConstA
                             rows_of<T>(x),
                             rows_of<Accumulator<T>>(stats),
                             static_cast<const T*>(gamma.data),
-                            x.columns,
+                            static_cast<int>(x.columns),
                             write,
                             aligned};
     return with_norm(kind, [&](auto norm) {

@@ -12,15 +12,14 @@ inline constexpr int most_norm_threads = 512;
 /// Calls body(k, column) for each pack of the calling thread, the k-th beginning at that column:
 /// `packs` of them at most, or any number for packs = 0.
 template <int n, int packs, typename Body>
-__device__ __forceinline__ void for_own_packs(Index columns, const Body& body) {
-  const Index step = static_cast<Index>(blockDim.x) * n,
-              start = static_cast<Index>(threadIdx.x) * n;
+__device__ __forceinline__ void for_own_packs(int columns, const Body& body) {
+  const int step = static_cast<int>(blockDim.x) * n, start = static_cast<int>(threadIdx.x) * n;
   if constexpr (packs > 0) {
 #pragma unroll
     for (int k = 0; k < packs; ++k)
       if (start + k * step < columns) body(k, start + k * step);
   } else {
-    for (Index column = start; column < columns; column += step) body(0, column);
+    for (int column = start; column < columns; column += step) body(0, column);
   }
 }
 
@@ -30,34 +29,34 @@ class OwnPacks {
  public:
   static constexpr int n = pack_size<T>;
 
-  __device__ __forceinline__ OwnPacks(const T* row, Index columns, bool aligned)
+  __device__ __forceinline__ OwnPacks(const T* row, int columns, bool aligned)
       : row_(row), columns_(columns), aligned_(aligned) {
     if constexpr (packs > 0) {
-      const Index step = static_cast<Index>(blockDim.x) * n;
+      const int step = static_cast<int>(blockDim.x) * n;
 #pragma unroll
       for (int k = 0; k < packs; ++k)  // zeros behind the row
-        held_[k] = read(static_cast<Index>(threadIdx.x) * n + k * step);
+        held_[k] = read(static_cast<int>(threadIdx.x) * n + k * step);
     }
   }
 
-  __device__ __forceinline__ Pack<T, n> at(int k, Index column) const {
+  __device__ __forceinline__ Pack<T, n> at(int k, int column) const {
     if constexpr (packs > 0)
       return held_[k];
     else
       return read(column);
   }
   /// Elements of a pack that the row has.
-  __device__ __forceinline__ int count(Index column) const {
-    return columns_ - column < n ? static_cast<int>(columns_ - column) : n;
+  __device__ __forceinline__ int count(int column) const {
+    return columns_ - column < n ? columns_ - column : n;
   }
 
  private:
-  __device__ __forceinline__ Pack<T, n> read(Index column) const {
+  __device__ __forceinline__ Pack<T, n> read(int column) const {
     return load_part<n>(row_ + column, columns_ - column, aligned_);
   }
 
   const T* row_;
-  Index columns_;
+  int columns_;
   bool aligned_;
   Pack<T, n> held_[packs > 0 ? packs : 1];
 };
