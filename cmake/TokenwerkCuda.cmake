@@ -76,6 +76,8 @@ function(tokenwerk_cuda_module)
   endforeach()
   list(GET TOKENWERK_CUDA_ARCHITECTURES -1 last)
   list(APPEND gencode "-gencode=arch=compute_${last},code=compute_${last}")
+  # A kernel that spills, or keeps anything else in local memory, fails the build; the message names it.
+  list(APPEND gencode -Xptxas=--warn-on-spills,--warn-on-local-memory-usage,--warning-as-error)
   tokenwerk_cuda_library(tokenwerk_cuda SHARED ${gencode})
   set_target_properties(tokenwerk_cuda PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY $<TARGET_FILE_DIR:tokenwerk_core>) # where the program looks: beside tokenwerk's own library
