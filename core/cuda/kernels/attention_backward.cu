@@ -1,5 +1,5 @@
 #include "core/cuda/kernels/attention.cuh"
-#include "core/cuda/kernels/map.cuh"
+#include "core/cuda/kernels/sum_heads.cuh"
 
 namespace tokenwerk::cuda {
 namespace {
@@ -179,13 +179,17 @@ __global__ void __launch_bounds__(attention_threads, least_blocks) key_kernel(Ba
   const Index first = key > e.query_offset ? key - e.query_offset : 0;
   for (Index query = first; query < e.query_length; query += Tiling::inner) {
     const Index count = e.query_length - query;
+    A stats[Tiling::own_inner], delta[Tiling::own_inner];
+    for (int j = 0; j < Tiling::own_inner; ++j) {
+      const Index own = query + thread_x() + square * j;
+      stats[j] = element_or_zero(a.stats + at.stats(e), own, e.query_length);
+      delta[j] = element_or_zero(a.delta + at.stats(e), own, e.query_length);
+    }
     multiply_both<Tiling>(scores, dscores, tiles, q, static_cast<A>(e.scale), dout, query, count);
     differentiate<Tiling>(scores, dscores, [&](int i, int j) {
       const Index own = query + thread_x() + square * j;
       const bool unseen = key + thread_y() + square * i > e.query_offset + own;
-      return ScoreTerms<A>{element_or_zero(a.stats + at.stats(e), own, e.query_length),
-                           element_or_zero(a.delta + at.stats(e), own, e.query_length),
-                           unseen || own >= e.query_length};
+      return ScoreTerms<A>{stats[j], delta[j], unseen || own >= e.query_length};
     });
     put_scores<Tiling>(tiles.scores, dscores);
     __syncthreads();
@@ -201,39 +205,6 @@ __global__ void __launch_bounds__(attention_threads, least_blocks) key_kernel(Ba
   const Index row = at.key_row(e) + key, column = head * e.head_size;
   store_key_gradient<T, Tiling>(a.dk, row, column, keys, e.head_size, a.aligned, dk);
   store_key_gradient<T, Tiling>(a.dv, row, column, keys, e.head_size, a.aligned, dv);
-}
-
-/// Sums the gradients of the query heads that share a key head: the heads of a run in their order,
-/// the runs, as many as the largest power of two that divides the group, by a tree.
-template <typename T, typename A>
-struct SumHeads {
-  Rows<T> to;
-  Rows<const A> from;
-  Index group, heads_of_run, head_size;
-  template <int>
-  __device__ void run(Index row, Index column) const {
-    const Split at(column, head_size);
-    const A* const first = from.at(row, at.quotient * group * head_size + at.remainder);
-    Tree<A> tree;
-    for (Index head = 0; head < group; head += heads_of_run) {
-      A sum = first[head * head_size];
-      for (Index next = head + 1; next < head + heads_of_run; ++next)
-        sum += first[next * head_size];
-      tree.add(sum, Plus{});
-    }
-    *to.at(row, column) = rounded<T>(tree.total(Plus{}));
-  }
-};
-
-template <typename A>
-cudaError_t sum_heads(cudaStream_t stream, const Array& to, const ConstArray& from,
-                      const AttentionExtents& e) {
-  const Index group = e.heads / e.kv_heads;
-  const Index run = group / (group & -group);
-  return with_type(to.dtype, [&]<typename T>(T) {
-    return map<1>(stream, to.rows, to.columns, true,
-                  SumHeads<T, A>{rows_of<T>(to), rows_of<A>(from), group, run, e.head_size});
-  });
 }
 
 template <typename T, typename Tiling>

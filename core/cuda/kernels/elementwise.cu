@@ -29,8 +29,9 @@ struct AddRow {
   __device__ void run(Index row, Index column) const {
     using A = Accumulator<T>;
     Pack<T, n> out = load<n>(y.at(row, column));
+    const auto more = load<n>(added + column);
     for (int i = 0; i < n; ++i)
-      out.values[i] = rounded<T>(widened<A>(out.values[i]) + widened<A>(added[column + i]));
+      out.values[i] = rounded<T>(widened<A>(out.values[i]) + widened<A>(more.values[i]));
     store(y.at(row, column), out);
   }
 };
@@ -124,13 +125,11 @@ cudaError_t add(cudaStream_t stream, Array y, ConstArray a, ConstArray b) {
 cudaError_t add_row(cudaStream_t stream, Array y, ConstArray row) {
   return with_type(y.dtype, [&]<typename T>(T) {
     constexpr int n = pack_size<T>;
-    const bool aligned = packs_fit<n, T>(y);
-    const Rows<T> to = rows_of<T>(y);
-    if (row.dtype == y.dtype)
-      return map<n>(stream, y.rows, row.columns, aligned && row.columns % n == 0,
-                    AddRow<T, T>{to, static_cast<const T*>(row.data)});
-    return map<n>(stream, y.rows, row.columns, aligned && row.columns % n == 0,
-                  AddRow<T, bf16>{to, static_cast<const bf16*>(row.data)});
+    const auto of_type = [&]<typename R>(R) {
+      return map<n>(stream, y.rows, row.columns, packs_fit<n, T>(y) && packs_fit<n, R>(row),
+                    AddRow<T, R>{rows_of<T>(y), static_cast<const R*>(row.data)});
+    };
+    return row.dtype == y.dtype ? of_type(T{}) : of_type(bf16{});
   });
 }
 

@@ -95,15 +95,15 @@ __global__ void __launch_bounds__(loss_threads)
 template <typename A>
 __global__ void __launch_bounds__(map_threads)
     combine_kernel(A* loss, A* lse, Rows<const A> partials, const std::int32_t* targets, Index rows,
-                   Index shares) {
+                   Index shares, bool aligned) {
   const Index row = static_cast<Index>(blockIdx.x) * map_threads + threadIdx.x;
   if (row >= rows) return;
   Tree<A> tree;
   A target{};  // all but one share have zero
   for (Index share = 0; share < shares; ++share) {
-    const A* const partial = partials.at(share * rows + row, 0);
-    tree.add(partial[0], LogAdd{});
-    target += partial[1];
+    const auto partial = load_part<2>(partials.at(share * rows + row, 0), 2, aligned);
+    tree.add(partial.values[0], LogAdd{});
+    target += partial.values[1];
   }
   const A all = tree.total(LogAdd{});
   lse[row] = all;
@@ -198,7 +198,7 @@ cudaError_t cross_entropy_combine(cudaStream_t stream, Array loss, Array lse, Co
   return with_logits(partials.dtype, [&]<typename A>(A) {
     combine_kernel<A><<<grid_of(blocks_of(rows, map_threads)), map_threads, 0, stream>>>(
         elements<A>(loss), elements<A>(lse), rows_of<A>(partials), elements<std::int32_t>(targets),
-        rows, partials.rows / rows);
+        rows, partials.rows / rows, rows_aligned<2, A>(partials));
     return cudaGetLastError();
   });
 }

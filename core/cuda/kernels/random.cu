@@ -39,6 +39,7 @@ struct FillNormal {
     for (int lane = 0; lane < 4; ++lane)
       out.values[lane] = rounded<T>(numbers.deviation * normals[lane]);
     T* const to = x.at(row, first);
+    if (first >= 0 && first + 4 <= columns && starts_aligned<4>(to)) return store(to, out);
     for (int lane = 0; lane < 4; ++lane)
       if (first + lane >= 0 && first + lane < columns) to[lane] = out.values[lane];
   }
@@ -48,7 +49,8 @@ struct FillNormal {
 
 cudaError_t fill_normal(cudaStream_t stream, Array x, const NormalNumbers& numbers) {
   return with_type(x.dtype, [&]<typename T>(T) {
-    const Index most_blocks_of_row = blocks_of(x.columns, 4) + 1;
+    const bool whole = numbers.global_columns % 4 == 0 && numbers.column_offset % 4 == 0;
+    const Index most_blocks_of_row = blocks_of(x.columns, 4) + (whole ? 0 : 1);
     return map<1>(stream, x.rows, most_blocks_of_row, true,
                   FillNormal<T>{rows_of<T>(x), x.columns, numbers});
   });
