@@ -4,9 +4,9 @@
 #   tests/bench/kernel_resources.sh [--check] [MODULE]      default: the module of the preset release, which is built
 #
 # A row is a family of kernels that differ in their types: the most registers of any by architecture, the most shared
-# bytes that a block has from the start (attention asks for more when it is launched). --check fails, naming the kernel,
-# where one keeps anything in local memory. CUOBJDUMP names the CUDA Toolkit's program that reads the module; without
-# one the script ends with 77.
+# bytes that a block has from the start, with the 1024 that the system keeps on sm_90 and later (attention asks for more
+# when it is launched). --check fails, naming the kernel, where one keeps anything in local memory. CUOBJDUMP names the
+# CUDA Toolkit's program that reads the module; without one the script ends with 77.
 set -euo pipefail
 command_line="$0 $*"
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
