@@ -63,7 +63,7 @@ function(tokenwerk_cuda_library name kind)
   set(options -fmad=false --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wshadow ${ARGN})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CUDA_RUNTIME_LIBRARY None
-    INSTALL_RPATH "\$ORIGIN")
+    INSTALL_RPATH "\$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON) # the toolkit's libraries need not be the loader's
   target_include_directories(${name} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR} ${NCCL_INCLUDE_DIR})
   target_link_libraries(${name} PUBLIC tokenwerk::parallel PRIVATE tokenwerk_common)
 endfunction()

@@ -16,7 +16,8 @@ foreach(folder core parallel models)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tokenwerk/${folder}
     FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE
-    PATTERN "mpi_check.h" EXCLUDE PATTERN "operation.h" EXCLUDE PATTERN "mpi_communicator.h" EXCLUDE)
+    PATTERN "mpi_check.h" EXCLUDE PATTERN "operation.h" EXCLUDE PATTERN "mpi_communicator.h" EXCLUDE
+    PATTERN "nccl_*.h" EXCLUDE)
 endforeach()
 
 configure_package_config_file(
