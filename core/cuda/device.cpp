@@ -46,8 +46,8 @@ int selected(int index) {
   const int count = device_count();
   if (sees_its_own(count)) index = 0;
   TW_CHECK_AS(DeviceError, index < count, "device cuda: rank ", index,
-              " of this host has no GPU, there are ", count, "; start at most ", count,
-              " ranks a host");
+              " of this host has no GPU, it has ", count, "; start at most ", count,
+              count == 1 ? " rank a host" : " ranks a host");
   TW_CUDA(cudaSetDevice(index), " of GPU ", index);
   return index;
 }

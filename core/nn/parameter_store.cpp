@@ -49,6 +49,9 @@ ParameterStore::ParameterStore(Device& device, std::vector<ParameterGroup*> grou
   lay_out();
   const bool whole = residence == Residence::whole;
   values_ = Tensor(device, groups_.front()->dtype, Shape{whole ? size_ : shard_size_});
+  const auto stream = device.make_stream();
+  fill(*stream, values_, 0.0);  // gaps and padding stay so, whoever fills the rest
+  stream->synchronize();
   for (ParameterGroup* group : groups_) {
     add_pieces(*group);
     if (whole) bind(*group, padded_window(values_, *group));
@@ -102,7 +105,6 @@ Index ParameterStore::parameter_count() const {
 }
 
 void ParameterStore::initialise(Stream& stream, std::uint64_t seed) const {
-  fill(stream, values_, 0.0);  // gaps and padding
   if (residence_ == Residence::shard) {
     for (const ParameterPiece& piece : pieces_)
       fill_initial(stream, *piece.part, piece.box, window(values_, piece), seed);

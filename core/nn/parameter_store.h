@@ -51,7 +51,7 @@ class ParameterStore {
   [[nodiscard]] Index shard_size() const { return shard_size_; }
   /// True parameters of the global arrays, each once; a tied copy is none.
   [[nodiscard]] Index parameter_count() const;
-  /// The flat array of all values that are resident.
+  /// The flat array of all values that are resident; zeros between them.
   [[nodiscard]] TensorView values() const { return values_; }
   /// This rank's shard of a group's values, with the padding that makes shards equal.
   [[nodiscard]] TensorView shard_values(const ParameterGroup& group) const;

@@ -3,6 +3,7 @@
 
 #include <nccl.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -17,21 +18,23 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-/// NCCL's identifiers for so many ranks: one root alone would have to answer every other.
-constexpr int ranks_of_an_id = 256;
+/// A number above 0 from the environment.
+double setting(const char* name, double otherwise) {
+  const char* text = std::getenv(name);
+  const double value = text == nullptr ? otherwise : std::atof(text);
+  TW_CHECK_AS(ConfigError, value > 0.0, name, " is \"", text, "\"; it wants a number above 0");
+  return value;
+}
+
+/// How many ranks share an identifier: one root alone would have to answer every other.
+int ranks_of_an_id() { return static_cast<int>(setting("TOKENWERK_NCCL_RANKS_OF_AN_ID", 256)); }
 
 void check(ncclResult_t status, ncclComm_t comm, const std::string& what) {
   if (status == ncclSuccess || status == ncclInProgress) return;
   TW_RAISE(CommError, what, ": ", ncclGetErrorString(status), " (", ncclGetLastError(comm), ")");
 }
 
-Seconds limit() {
-  const char* text = std::getenv("TOKENWERK_NCCL_SECONDS");
-  const double seconds = text == nullptr ? 600.0 : std::atof(text);
-  TW_CHECK_AS(ConfigError, seconds > 0.0, "TOKENWERK_NCCL_SECONDS is \"", text,
-              "\"; it wants a number above 0");
-  return Seconds(seconds);
-}
+Seconds limit() { return Seconds(setting("TOKENWERK_NCCL_SECONDS", 600)); }
 
 /// Waits until what was started on a non-blocking communicator has been taken on.
 void settle(ncclComm_t comm, const std::string& what) {
@@ -157,7 +160,7 @@ UniqueNccl split_of(ncclComm_t parent, int color, int place, std::string_view na
 
 /// The identifiers that some of the ranks made, on every rank.
 std::vector<ncclUniqueId> identifiers(Communicator& control) {
-  const int count = (control.size() + ranks_of_an_id - 1) / ranks_of_an_id;
+  const int each = std::max(1, ranks_of_an_id()), count = (control.size() + each - 1) / each;
   const auto maker = [&](int i) {
     return static_cast<int>(static_cast<Index>(control.size()) * i / count);
   };
