@@ -53,18 +53,27 @@ if(NOT TOKENWERK_CUDA STREQUAL OFF)
   endif()
 endif()
 
+# What of the back end the host compiler reads, once for all libraries of it.
+function(tokenwerk_cuda_host_objects)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/cuda/*.cpp
+    ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_communicator.cpp ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_watchdog.cpp)
+  add_library(tokenwerk_cuda_host OBJECT ${sources})
+  set_target_properties(tokenwerk_cuda_host PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(tokenwerk_cuda_host SYSTEM PRIVATE
+    ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR} ${NCCL_INCLUDE_DIR})
+  target_link_libraries(tokenwerk_cuda_host PRIVATE tokenwerk::parallel tokenwerk_common)
+endfunction()
+
 # tokenwerk_cuda_library(NAME KIND GENCODE...): a library of all sources of the back end, its kernels compiled for what
 # the flags say. Whoever calls links the runtime, cuBLASLt, cuDNN and NCCL, the real ones or others with their symbols.
 function(tokenwerk_cuda_library name kind)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/cuda/*.cpp ${PROJECT_SOURCE_DIR}/core/cuda/*.cu
-    ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_communicator.cpp ${PROJECT_SOURCE_DIR}/parallel/comm/nccl_watchdog.cpp)
-  add_library(${name} ${kind} ${sources})
+  file(GLOB_RECURSE kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/cuda/*.cu)
+  add_library(${name} ${kind} ${kernels} $<TARGET_OBJECTS:tokenwerk_cuda_host>)
   # A product and a sum round once only where the code says so: packs, tails and windows then have the same bits.
   set(options -fmad=false --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wshadow ${ARGN})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CUDA_RUNTIME_LIBRARY None
     INSTALL_RPATH "\$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON) # the toolkit's libraries need not be the loader's
-  target_include_directories(${name} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR} ${NCCL_INCLUDE_DIR})
   target_link_libraries(${name} PUBLIC tokenwerk::parallel PRIVATE tokenwerk_common)
 endfunction()
 
@@ -86,5 +95,6 @@ function(tokenwerk_cuda_module)
 endfunction()
 
 if(TOKENWERK_HAS_CUDA)
+  tokenwerk_cuda_host_objects()
   tokenwerk_cuda_module()
 endif()
