@@ -4,7 +4,7 @@
 
 #include "core/nn/accumulating_sink.h"
 #include "core/ops/elementwise.h"
-#include "tests/support/reference.h"
+#include "tests/support/derivative.h"
 
 namespace tokenwerk {
 namespace {
@@ -33,7 +33,7 @@ class SequenceSink final : public GradientSink {
 class LayerCheck {
  public:
   LayerCheck(Device& device, Layer& layer, const LayerCase& shape)
-      : device_(device), layer_(layer), shape_(shape), stream_(device.make_stream()) {
+      : device_(device), layer_(layer), shape_(shape), stream_(test_streams().at(&device)) {
     store_ = std::make_unique<ParameterStore>(device, layer.groups());
     fill_random(store_->values(), 11, 0.7);
     rows_ = shape.sequences * shape.rows_per_sequence;
@@ -55,12 +55,10 @@ class LayerCheck {
   Tensor make_input(std::uint64_t seed) {
     if (shape_.inputs > 0)
       return random_tensor(device_, DType::f64, Shape{rows_, shape_.inputs}, seed);
-    Tensor tokens(device_, DType::i32, Shape{rows_});
-    for (Index i = 0; i < rows_; ++i) {
-      tokens.view().as<std::int32_t>()[i] =
-          static_cast<std::int32_t>((i * 7 + static_cast<Index>(seed)) % shape_.vocabulary);
-    }
-    return tokens;
+    std::vector<double> tokens;
+    for (Index i = 0; i < rows_; ++i)
+      tokens.push_back(static_cast<double>((i * 7 + static_cast<Index>(seed)) % shape_.vocabulary));
+    return make_tensor(device_, DType::i32, Shape{rows_}, tokens);
   }
   Run run() {
     return {.stream = *stream_, .rows = rows_, .rows_per_sequence = shape_.rows_per_sequence};
@@ -79,11 +77,7 @@ class LayerCheck {
   /// sum(y * r), whose gradient by y is r.
   double objective() {
     Saved saved;
-    const Tensor y = forward(x_, saved);
-    double total = 0.0;
-    for (Index i = 0; i < y.shape().count(); ++i)
-      total += y.view().as<double>()[i] * r_.view().as<double>()[i];
-    return total;
+    return dot(forward(x_, saved), r_);
   }
   Tensor backward_input(ConstTensorView x, Saved& saved) {
     Tensor dx;
@@ -157,16 +151,16 @@ class LayerCheck {
       (void)backward_input(x_, saved);
       backward_weight(saved, sink);
     }
-    for (Index i = 0; i < store_->size(); ++i) {
-      const double one = once.dw.view().as<double>()[i];
-      EXPECT_NEAR(twice.view().as<double>()[i], 2 * one, 1e-12 * (1 + std::abs(one)))
+    const std::vector<double> one = values_of(once.dw), two = values_of(twice);
+    for (std::size_t i = 0; i < one.size(); ++i)
+      EXPECT_NEAR(two[i], 2 * one[i], 1e-12 * (1 + std::abs(one[i])))
           << "gradients accumulate: element " << i;
-    }
   }
 
   static void expect_same_bits(const Tensor& a, const Tensor& b, const char* what) {
-    ASSERT_EQ(a.bytes(), b.bytes());
-    EXPECT_TRUE(a.bytes() == 0 || std::memcmp(a.view().data, b.view().data, a.bytes()) == 0)
+    const std::vector<double> x = values_of(a), y = values_of(b);
+    ASSERT_EQ(x.size(), y.size());
+    EXPECT_TRUE(x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(double)) == 0)
         << what;
   }
   static void expect_same_bits(const Gradients& a, const Gradients& b, const char* what) {
@@ -231,17 +225,16 @@ class LayerCheck {
     (void)backward_input(x_, saved);
     SequenceSink sink(*store_, *stream_, sum);
     backward_weight(saved, sink);
-    for (Index i = 0; i < store_->size(); ++i) {
-      const double all = whole.dw.view().as<double>()[i];
-      EXPECT_NEAR(sum.view().as<double>()[i], all, 1e-12 * (1 + std::abs(all)))
+    const std::vector<double> all = values_of(whole.dw), added = values_of(sum);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      EXPECT_NEAR(added[i], all[i], 1e-12 * (1 + std::abs(all[i])))
           << "sequences add up: element " << i;
-    }
   }
 
   Device& device_;
   Layer& layer_;
   LayerCase shape_;
-  std::unique_ptr<Stream> stream_;
+  Stream* stream_;
   std::unique_ptr<ParameterStore> store_;
   Index rows_ = 0;
   Tensor x_;

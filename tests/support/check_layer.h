@@ -14,10 +14,10 @@ struct LayerCase {
   Index vocabulary = 0;
 };
 
-/// `layer` computes in f64 and its parameters are not bound yet. Checks, each reported by name:
-/// directional finite differences of x and of every parameter; gradients accumulate; the same
-/// input gives the same bits; a delayed backward_weight equals the immediate one; recomputed
-/// equals saved; the gradients of single sequences add up to that of all.
+/// `layer` computes in f64 and its parameters are not bound yet; `device` is a TestDevice's.
+/// Checks, each reported by name: directional finite differences of x and of every parameter;
+/// gradients accumulate; the same input gives the same bits; a delayed backward_weight equals the
+/// immediate one; recomputed equals saved; the gradients of single sequences add up to that of all.
 void check_layer(Device& device, Layer& layer, const LayerCase& shape);
 
 }  // namespace tokenwerk

@@ -13,12 +13,21 @@
 #include <thread>
 
 #include "parallel/comm/control.h"
+#include "parallel/comm/nccl_backend.h"
 #include "tests/support/mpi_test.h"
 
 namespace tokenwerk::test {
 namespace {
 
-MpiEnvironment* current_environment = nullptr;
+/// What lasts as long as the program.
+struct Process {
+  MpiEnvironment environment;
+  std::unique_ptr<Device> device = make_device(test_device_kind(), environment.local_rank());
+  std::unique_ptr<Device> control_device = make_device(DeviceKind::cpu);
+  std::unique_ptr<Communicator> control = environment.make_world(*control_device);
+  std::unique_ptr<NcclBackend> nccl_alone;
+};
+Process* process = nullptr;
 
 /// Ends the program when one test takes too long; gtest tells it when tests begin and end.
 class Watchdog final : public testing::EmptyTestEventListener {
@@ -83,7 +92,17 @@ class FailurePrinter final : public testing::EmptyTestEventListener {
 
 }  // namespace
 
-MpiEnvironment& environment() { return *current_environment; }
+MpiEnvironment& environment() { return process->environment; }
+Device& rank_device() { return *process->device; }
+
+std::unique_ptr<Communicator> make_rank_communicator() {
+  if (process->environment.size() > 1 || rank_device().kind() == DeviceKind::cpu)
+    return process->environment.make_world(rank_device());
+  auto& nccl = process->nccl_alone;
+  if (!nccl)
+    nccl = make_nccl_backend(rank_device(), *process->control, [] { environment().abort_all(4); });
+  return nccl->split(Axis::world, 0, 0, 1);
+}
 
 double seconds_per_test() {
   const char* text = std::getenv("TOKENWERK_TEST_SECONDS");
@@ -95,17 +114,15 @@ double seconds_per_test() {
 int main(int argc, char** argv) {
   using namespace tokenwerk;
   testing::InitGoogleTest(&argc, argv);
-  MpiEnvironment environment;
-  test::current_environment = &environment;
+  test::Process process;
+  test::process = &process;
   auto& listeners = testing::UnitTest::GetInstance()->listeners();
-  if (environment.rank() != 0) {
+  const int rank = process.environment.rank();
+  if (rank != 0) {
     delete listeners.Release(listeners.default_result_printer());
-    listeners.Append(std::make_unique<test::FailurePrinter>(environment.rank()).release());
+    listeners.Append(std::make_unique<test::FailurePrinter>(rank).release());
   }
-  listeners.Append(
-      std::make_unique<test::Watchdog>(environment.rank(), test::seconds_per_test()).release());
+  listeners.Append(std::make_unique<test::Watchdog>(rank, test::seconds_per_test()).release());
   const int failed = RUN_ALL_TESTS();
-  const auto device = make_device(DeviceKind::cpu);
-  return static_cast<int>(
-      all_reduce(*environment.make_world(*device), Index{failed}, Reduction::max));
+  return static_cast<int>(all_reduce(*process.control, Index{failed}, Reduction::max));
 }

@@ -29,23 +29,30 @@ std::vector<ElementRange> units_from_end(const std::vector<Index>& counts) {
 const std::vector<Index> layer_counts = {5000, 7, 1000, 0, 3, 900, 1, 6553, 12, 300};
 
 template <typename T>
-void expect_sums(const std::vector<T>& gradient, std::uint64_t seed, int size) {
-  std::vector<T> sum(gradient.size());
+void expect_sums(DeviceArray<T>& gradient, std::uint64_t seed, int size) {
+  std::vector<T> sum(gradient.host.size());
   for (int rank = 0; rank < size; ++rank)
     for (std::size_t i = 0; i < sum.size(); ++i)
       sum[i] += static_cast<T>(whole_value(seed, rank, static_cast<Index>(i)));
-  EXPECT_TRUE(gradient == sum) << "seed " << seed;
+  EXPECT_TRUE(gradient.download() == sum) << "seed " << seed;
 }
 
 template <typename T>
-void fill(std::vector<T>& gradient, const ElementRange& range, std::uint64_t seed, int rank) {
+void fill(DeviceArray<T>& gradient, const ElementRange& range, std::uint64_t seed, int rank) {
   for (Index i = range.first; i < range.last; ++i)
-    gradient[static_cast<std::size_t>(i)] = static_cast<T>(whole_value(seed, rank, i));
+    gradient.host[static_cast<std::size_t>(i)] = static_cast<T>(whole_value(seed, rank, i));
+  gradient.upload(range.first, range.last);
 }
 
 template <typename T>
-void fill(std::vector<T>& gradient, std::uint64_t seed, int rank) {
-  fill(gradient, {0, static_cast<Index>(gradient.size())}, seed, rank);
+void fill(DeviceArray<T>& gradient, std::uint64_t seed, int rank) {
+  fill(gradient, {0, static_cast<Index>(gradient.host.size())}, seed, rank);
+}
+
+/// So many numbers on the world's device.
+template <typename T>
+DeviceArray<T> make_gradient(World& world, Index count) {
+  return {*world.stream, std::vector<T>(static_cast<std::size_t>(count))};
 }
 
 TEST(GradientBuckets, JoinNeighboursUpToTheirSize) {
@@ -74,12 +81,12 @@ template <typename T>
 void reduce_in_any_order(std::size_t bucket_bytes) {
   World world;
   std::vector<ElementRange> units = units_from_end(layer_counts);
-  std::vector<T> gradient(static_cast<std::size_t>(units.front().last));
-  GradientReducer reducer(*world.comm, view_of(gradient, *world.device), units,
-                          {.bucket_bytes = bucket_bytes});
+  DeviceArray<T> gradient = make_gradient<T>(world, units.front().last);
+  GradientReducer reducer(*world.comm, gradient, units, {.bucket_bytes = bucket_bytes});
   std::mt19937 random(static_cast<unsigned>(world.rank()));
   for (std::uint64_t step = 0; step < 3; ++step) {
-    std::fill(gradient.begin(), gradient.end(), T{-12345});  // nobody may send this
+    std::fill(gradient.host.begin(), gradient.host.end(), T{-12345});  // nobody may send this
+    gradient.upload();
     std::shuffle(units.begin(), units.end(), random);
     for (const ElementRange& unit : units) {
       if (random() % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % 900));
@@ -101,8 +108,8 @@ TEST(GradientReducer, SumsOverRanksWhateverTheOrderOfArrival) {
 TEST(GradientReducer, FinishReducesUnitsThatNobodyMarked) {
   World world;
   const std::vector<ElementRange> units = units_from_end(layer_counts);
-  std::vector<float> gradient(static_cast<std::size_t>(units.front().last));
-  GradientReducer reducer(*world.comm, view_of(gradient, *world.device), units);
+  DeviceArray<float> gradient = make_gradient<float>(world, units.front().last);
+  GradientReducer reducer(*world.comm, gradient, units);
   fill(gradient, 9, world.rank());
   if (world.rank() == 0) reducer.mark_ready(*world.stream, units[2]);
   reducer.finish(*world.stream);
@@ -112,16 +119,19 @@ TEST(GradientReducer, FinishReducesUnitsThatNobodyMarked) {
 TEST(GradientReducer, LeavesUnmarkedBucketsAloneUntilTheEnd) {
   World world;
   const std::vector<ElementRange> units = units_from_end({1000, 1000});
-  std::vector<float> gradient(2000);
+  ControlWorld control;
+  DeviceArray<float> gradient = make_gradient<float>(world, 2000);
   fill(gradient, 1, world.rank());
-  GradientReducer reducer(*world.comm, view_of(gradient, *world.device), units,
-                          {.bucket_bytes = 4000});
+  GradientReducer reducer(*world.comm, gradient, units, {.bucket_bytes = 4000});
   reducer.mark_ready(*world.stream, units[0]);
-  world.comm->barrier();
-  gradient[0] += 1.0f;  // backward still writes here
-  world.comm->barrier();
+  control.comm->barrier();
+  gradient.host[0] += 1.0f;  // backward still writes here
+  gradient.upload(0, 1);
+  control.comm->barrier();
   reducer.finish(*world.stream);
-  gradient[0] -= static_cast<float>(world.size());
+  gradient.download();
+  gradient.host[0] -= static_cast<float>(world.size());
+  gradient.upload();
   expect_sums(gradient, 1, world.size());
 }
 
@@ -129,8 +139,8 @@ TEST(GradientReducer, TakesTheGroupsOfAStoreAsUnits) {
   World world;
   Mlp mlp({.name = "mlp", .width = 5, .ffn_width = 7, .bias = Bias::present});
   const ParameterStore store(*world.device, mlp.groups());
-  std::vector<float> gradient(static_cast<std::size_t>(store.size()));
-  GradientReducer reducer(*world.comm, store, view_of(gradient, *world.device));
+  DeviceArray<float> gradient = make_gradient<float>(world, store.size());
+  GradientReducer reducer(*world.comm, store, gradient);
   ASSERT_EQ(reducer.buckets().size(), 1u);
   EXPECT_EQ(reducer.buckets()[0].units, 4);
   fill(gradient, 3, world.rank());
@@ -138,7 +148,7 @@ TEST(GradientReducer, TakesTheGroupsOfAStoreAsUnits) {
   reducer.finish(*world.stream);
   expect_sums(gradient, 3, world.size());
 
-  GradientReducer pieces(*world.comm, store, view_of(gradient, *world.device), {.bucket_bytes = 1});
+  GradientReducer pieces(*world.comm, store, gradient, {.bucket_bytes = 1});
   ASSERT_EQ(pieces.buckets().size(), 4u);
   for (std::size_t i = 0; i < 4; ++i)
     EXPECT_EQ(pieces.buckets()[i].range.first, store.groups()[3 - i]->offset);
@@ -154,8 +164,8 @@ TEST(GradientReducer, TakesTheGroupsOfAStoreAsUnits) {
 
 TEST(GradientReducer, RefusesUnitsThatDoNotTileTheBufferAndMarksThatDoNotFit) {
   World world;
-  std::vector<float> gradient(10);
-  const TensorView view = view_of(gradient, *world.device);
+  const DeviceArray<float> gradient = make_gradient<float>(world, 10);
+  const TensorView view = gradient;
   const auto make = [&](std::vector<ElementRange> units) {
     const GradientReducer reducer(*world.comm, view, std::move(units));
   };

@@ -37,11 +37,13 @@ Index true_elements(const ParameterGroup& group) {
 /// What a layer's product does: nothing for the padding.
 void add_gradient(TensorView gradient, const ParameterGroup& group, const Use& use, Index rank,
                   Write write) {
-  auto* values = gradient.as<float>();
-  for (Index i = 0; i < gradient.count(); ++i) {
-    const double value = i < true_elements(group) ? gradient_at(use, rank, i) : 0.0;
-    values[i] = static_cast<float>(value) + (write == Write::accumulate ? values[i] : 0.0f);
-  }
+  HostElements::change(gradient, [&](const TensorView& host) {
+    auto* values = host.as<float>();
+    for (Index i = 0; i < host.count(); ++i) {
+      const double value = i < true_elements(group) ? gradient_at(use, rank, i) : 0.0;
+      values[i] = static_cast<float>(value) + (write == Write::accumulate ? values[i] : 0.0f);
+    }
+  });
 }
 
 /// One step's backward; micro-batches go through the units from the last to the first.

@@ -88,11 +88,13 @@ void add_gradient(ShardedModel& model, GradientSync& sync, const Run& run,
   const Use use = use_of(model, group, step, run.unit);
   sync.sink().add(run, group, rows, [&](TensorView gradient, Rows here, Write write) {
     EXPECT_EQ(write, Write::overwrite);
-    for (Index i = 0; i < gradient.count(); ++i) {
-      const bool padding = i >= true_elements(group);
-      gradient.as<float>()[i] =
-          padding ? 0.0f : tokens_sum(use, start + here.first, start + here.last, i);
-    }
+    HostElements::change(gradient, [&](const TensorView& host) {
+      for (Index i = 0; i < host.count(); ++i) {
+        const bool padding = i >= true_elements(group);
+        host.as<float>()[i] =
+            padding ? 0.0f : tokens_sum(use, start + here.first, start + here.last, i);
+      }
+    });
   });
 }
 
@@ -140,13 +142,14 @@ void expect_tree_sums(const ShardedModel& model, const GradientSync& sync, std::
   for (const ParameterGroup* group : model.store->groups()) {
     const TensorView shard = sync.shard(*group);
     const Index first = group->matrix() ? group->shard.first * shard.columns() : 0;
+    const HostElements elements(shard);
+    const auto* found = elements.view().as<float>();
     for (Index j = 0; j < shard.count(); ++j) {
       const bool padding = first + j >= true_elements(*group);
       const float want = padding ? 0.0f : whole_sum(model, *group, step, global_batch, first + j);
-      EXPECT_EQ(std::bit_cast<std::uint32_t>(shard.as<float>()[j]),
-                std::bit_cast<std::uint32_t>(want))
-          << group->parts[0].name << " " << first + j << ": " << shard.as<float>()[j]
-          << " instead of " << want << ", step " << step;
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(found[j]), std::bit_cast<std::uint32_t>(want))
+          << group->parts[0].name << " " << first + j << ": " << found[j] << " instead of " << want
+          << ", step " << step;
     }
   }
 }

@@ -86,7 +86,7 @@ class ShardedModel {
 /// Calls visit(spread) for every tensor and shard degree that divides the ranks.
 template <typename Visit>
 void for_each_spread(const Visit& visit) {
-  const Index ranks = World().size();
+  const Index ranks = environment().size();
   for (const Index tensor : {1, 2})
     for (Index shard = 1; shard * tensor <= ranks; ++shard)
       if (ranks % (tensor * shard) == 0) visit(Spread{tensor, shard});
