@@ -1,0 +1,112 @@
+# Speed of training whole models on generated text: tokens a second, MFU, memory, energy. Sourced by steps.sh.
+# shellcheck shell=bash disable=SC2154  # variables of whoever sources this
+
+training_steps=20
+
+# median FIELD FILE: of that field in the last ten steps of a metrics file; "-" where there is none.
+median() {
+  { grep '"loss"' "$2" || true; } | tail -n 10 | awk -v field="\"$1\":" '
+    (at = index($0, field)) {
+      value = substr($0, at + length(field)); sub(/[,}].*/, "", value); gsub(/ /, "", value)
+      if (value != "null") print value
+    }' | sort -g | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "-" }'
+}
+
+# end_session ID: ends every process of a session at once, mpirun's ranks too.
+end_session() {
+  local stat
+  for stat in /proc/[0-9]*/stat; do
+    { sed 's/.*) //' "$stat" 2>/dev/null || true; } | awk -v id="$1" '{ exit !($4 == id) }' || continue
+    stat=${stat#/proc/}
+    kill -KILL "${stat%/stat}" 2>/dev/null || true
+  done
+}
+
+# train_a_while RUN COMMAND...: trains until the metrics have enough steps, then ends the run without a checkpoint, which
+# may be larger than the disk. Its exit code where it ends before.
+train_a_while() {
+  local run=$1 metrics=$1/metrics.jsonl id code=0 deadline=$((SECONDS + ${TOKENWERK_STEP_SECONDS:-1500}))
+  shift
+  setsid "$@" >"$run.txt" 2>&1 &
+  id=$!
+  until [[ $(grep -c '"loss"' "$metrics" 2>/dev/null) -ge $training_steps ]]; do
+    if ! kill -0 "$id" 2>/dev/null; then
+      wait "$id" || code=$?
+      ((code != 0)) || code=1
+      return "$code"
+    fi
+    ((SECONDS < deadline)) || {
+      end_session "$id"
+      return 124
+    }
+    sleep 0.5
+  done
+  end_session "$id"
+  wait "$id" 2>/dev/null || true
+}
+
+# measure NAME RANKS MICRO_BATCH FLAG...: a line for a model that trains on so many GPUs, data parallel.
+measure() {
+  local name=$1 ranks=$2 micro=$3 run=$work/run-$1-$2 start=$SECONDS code=0 launcher=()
+  shift 3
+  ((ranks == 1)) || launcher=(mpirun "${ranks_alike[@]}" -n "$ranks")
+  train_a_while "$run" "${launcher[@]}" "$(program tokenwerk)" train "$work/recipe.toml" --log.directory "$run" \
+    --device.kind cuda --training.precision bf16 --training.steps 100000 --checkpoint.every 0 --log.every 1 \
+    --training.micro_batch "$micro" --training.global_batch $((2 * micro * ranks)) "$@" 2>/dev/null || code=$?
+  if ((code == 0)); then
+    training_row "$name" "$ranks" "$run/metrics.jsonl" >>"$work/parts/speed"
+  else
+    row "$name" "$ranks" "failed" - - - - >>"$work/parts/speed"
+  fi
+  cp "$run.txt" "$work/logs/training_${name}_$ranks.txt"
+  note_step "training_${name}_$ranks" "$code" $((SECONDS - start)) - -
+  rm -rf "$run"
+}
+
+# training_row NAME RANKS METRICS
+training_row() {
+  echo "$(median tokens_per_second "$3") $(median step_seconds "$3") $(median mfu "$3")" \
+    "$(median memory_peak_bytes "$3") $(median joules_per_token "$3")" |
+    awk -v name="$1" -v ranks="$2" '{
+      mfu = $3 == "-" ? "-" : sprintf("%.1f %%", 100 * $3)
+      peak = $4 == "-" ? "-" : sprintf("%.0f", $4 / 1048576)
+      joules = $5 == "-" ? "not counted" : sprintf("%.3g", $5)
+      printf "| %s | %s | %.0f | %.1f | %s | %s | %s |\n", name, ranks, $1, 1e3 * $2, mfu, peak, joules
+    }'
+}
+
+# prepare_training: text of no meaning, and a recipe of which everything else is a flag.
+prepare_training() {
+  awk 'BEGIN { srand(1); for (line = 0; line < 80000; ++line) {
+    text = ""; for (word = 0; word < 12; ++word) text = text sprintf("%c%c%d ", 97 + rand() * 26, 97 + rand() * 26, rand() * 1000)
+    print text } }' >"$work/text.txt"
+  "$(program tokenwerk)" prepare --input "$work/text.txt" --output "$work/data" --tokenizer bytes >"$work/logs/prepare.txt" 2>&1
+  printf '[data]\ntrain = "%s"\n' "$work/data" >"$work/recipe.toml"
+}
+
+# training_speed: the models, on one GPU and on all.
+training_speed() {
+  local ranks tiny=()
+  prepare_training || {
+    note_step prepare $? 0 - -
+    return
+  }
+  {
+    printf '\n### Training, bf16: medians of 10 steps after the first 10\n\n'
+    row model GPUs tokens/s step_ms MFU "peak MiB a GPU" J/token
+    row --- --- --- --- --- --- ---
+  } >>"$work/parts/speed"
+  for ranks in $(printf '1\n%s\n' "$gpus" | sort -nu); do
+    if [[ $size == quick ]]; then
+      tiny=(--model.layers 1 --model.width 64 --model.heads 2 --model.ffn_width 96 --model.vocabulary 300)
+      measure gpt2-124m "$ranks" 1 --model.preset gpt2-124m --data.sequence_length 16 "${tiny[@]}"
+      measure llama3-8b "$ranks" 1 --model.preset llama3-8b --data.sequence_length 16 "${tiny[@]}" --model.kv_heads 1
+      continue
+    fi
+    measure gpt2-124m "$ranks" 16 --model.preset gpt2-124m --model.vocabulary 50304 --data.sequence_length 1024
+    measure gpt2-1.5b "$ranks" 4 --model.preset gpt2-1.5b --model.vocabulary 50304 --data.sequence_length 1024 \
+      --parallel.zero 1
+    measure llama3-8b_4_layers "$ranks" 1 --model.preset llama3-8b --model.layers 4 --model.vocabulary 128256 \
+      --data.sequence_length 4096 --parallel.zero 1
+  done
+}
