@@ -45,6 +45,10 @@ program() {
   esac
 }
 
+nvidia_files() {
+  ldd "$build/core/libtokenwerk_cuda.so" | awk '/lib(cublas|cudnn|nccl)/ && $3 ~ /^[/]/ { print $3 }' | xargs -r readlink -f
+}
+
 case $mode in
   bundle)
     build_programs gpu_programs || exit 1

@@ -28,6 +28,9 @@ source "$here/machine.sh"
 source "$here/libraries.sh"
 
 program() { echo "$TOKENWERK_FILES/bin/$1"; }
+nvidia_files() {
+  find "$links" -name 'lib*.so.[0-9]*' | grep -E '/lib(cuda|cublasLt|cudnn|nccl)\.' | xargs -r readlink -f | sort -u
+}
 
 # unpack: beside this script where it can, or else in a temporary folder.
 unpack() {

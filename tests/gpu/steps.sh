@@ -1,11 +1,13 @@
 # The steps on a machine with GPUs, and their report. Sourced by tests/gpu.sh and by a bundle's run.sh, which set:
 #   program NAME   a function that prints where that program is
+#   nvidia_files   a function that prints the files of NVIDIA's libraries, whose names tell the versions
 #   gpus           how many ranks may run, one a GPU
 #   commit         what was built
 #   size           full, or quick for the emulated device: less of everything, and its speeds mean nothing
 # shellcheck shell=bash disable=SC2154  # variables of whoever sources this
 
 export GTEST_COLOR=no OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_btl_vader_single_copy_mechanism=none # which containers forbid
 work=$(mktemp -d)
 mkdir "$work/logs" "$work/parts"
 failed_steps=0
@@ -30,7 +32,8 @@ note_step() {
     failed_steps=$((failed_steps + 1))
     {
       printf '\n### %s\n\n```\n' "$name"
-      tail -n 60 "$work/logs/$name.txt"
+      grep -E -A6 'Failure$|exception' "$work/logs/$name.txt" | head -n 40 # what GoogleTest said first
+      tail -n 20 "$work/logs/$name.txt"
       printf '```\n'
     } >>"$work/parts/failures"
   fi
@@ -94,6 +97,7 @@ machine_part() {
   row GPUs "$gpus"
   printf '\n```\n'
   "$(program tokenwerk)" doctor --disk-megabytes 0 2>&1
+  nvidia_files
   if command -v nvidia-smi >/dev/null; then
     nvidia-smi --query-gpu=index,name,driver_version,memory.total,compute_cap,power.limit,clocks.max.sm,ecc.mode.current \
       --format=csv 2>&1
@@ -107,6 +111,7 @@ write_report() {
   {
     printf '# Tokenwerk on %s\n\n' "$([[ $size == full ]] && echo "a GPU" || echo "the emulated device: speeds mean nothing")"
     cat "$work/parts/machine"
+    grep -hom 1 'NCCL version [^ ]*' "$work/logs/communicators_1_ranks.txt"
     printf '\n## Results\n\n'
     row step result passed skipped seconds
     row --- --- --- --- ---
@@ -121,13 +126,13 @@ run_tests() {
   local ranks sharding=()
   # A small piece of each program, where the size is quick.
   [[ $size == full ]] || sharding=(GTEST_TOTAL_SHARDS=20 GTEST_SHARD_INDEX=3)
-  export TOKENWERK_TEST_DEVICE=cuda
+  export TOKENWERK_TEST_DEVICE=cuda NCCL_DEBUG=VERSION
   test_step operations env "${sharding[@]}" "$(program ops_on_gpu_tests)"
   test_step layers env "${sharding[@]}" "$(program nn_on_gpu_tests)"
   for ranks in $(rank_counts); do
     test_step "communicators_${ranks}_ranks" mpirun "${ranks_alike[@]}" -n "$ranks" "$(program parallel_on_gpu_tests)"
   done
-  unset TOKENWERK_TEST_DEVICE
+  unset TOKENWERK_TEST_DEVICE NCCL_DEBUG
   test_step losses env TOKENWERK_TEST_PROGRAM="$(program tokenwerk)" "$(program train_on_gpu_tests)" \
     --gtest_filter="$(layouts_filter)"
 }

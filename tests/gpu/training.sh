@@ -12,13 +12,25 @@ median() {
     }' | sort -g | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "-" }'
 }
 
-# end_session ID: ends every process of a session at once, mpirun's ranks too.
-end_session() {
+# session_processes ID: the processes of a session, mpirun's ranks too.
+session_processes() {
   local stat
   for stat in /proc/[0-9]*/stat; do
-    { sed 's/.*) //' "$stat" 2>/dev/null || true; } | awk -v id="$1" '{ exit !($4 == id) }' || continue
+    { sed 's/.*) //' "$stat" 2>/dev/null || true; } | awk -v id="$1" '$1 != "Z" && $4 == id { found = 1 } END { exit !found }' ||
+      continue
     stat=${stat#/proc/}
-    kill -KILL "${stat%/stat}" 2>/dev/null || true
+    echo "${stat%/stat}"
+  done
+}
+
+# end_session ID: ends them at once, and waits until they have given their GPUs back.
+end_session() {
+  local ids tries
+  for ((tries = 0; tries < 60; ++tries)); do
+    mapfile -t ids < <(session_processes "$1")
+    ((${#ids[@]} > 0)) || return 0
+    kill -KILL "${ids[@]}" 2>/dev/null || true
+    sleep 0.5
   done
 }
 

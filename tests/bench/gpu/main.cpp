@@ -30,8 +30,9 @@ Options read(int argc, char** argv) {
       options.size = Size::quick;
       continue;
     }
-    TW_CHECK_AS(ConfigError, std::ranges::find(all_parts, word) != all_parts.end(), "bench_on_gpu: \"",
-                word, "\" is no part; there are ", fmt::format("{}", fmt::join(all_parts, ", ")));
+    TW_CHECK_AS(ConfigError, std::ranges::find(all_parts, word) != all_parts.end(),
+                "bench_on_gpu: \"", word, "\" is no part; there are ",
+                fmt::format("{}", fmt::join(all_parts, ", ")));
     options.parts.push_back(word);
   }
   if (options.parts.empty()) options.parts = all_parts;
