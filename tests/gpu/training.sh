@@ -112,7 +112,8 @@ training_speed() {
     if [[ $size == quick ]]; then
       tiny=(--model.layers 1 --model.width 64 --model.heads 2 --model.ffn_width 96 --model.vocabulary 300)
       measure gpt2-124m "$ranks" 1 --model.preset gpt2-124m --data.sequence_length 16 "${tiny[@]}"
-      measure llama3-8b "$ranks" 1 --model.preset llama3-8b --data.sequence_length 16 "${tiny[@]}" --model.kv_heads 1
+      measure llama3-8b "$ranks" 1 --model.preset llama3-8b --data.sequence_length 16 "${tiny[@]}" --model.kv_heads 1 \
+        --parallel.zero 1
       continue
     fi
     measure gpt2-124m "$ranks" 16 --model.preset gpt2-124m --model.vocabulary 50304 --data.sequence_length 1024
