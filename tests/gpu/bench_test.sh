@@ -26,8 +26,8 @@ expect_table() {
 }
 
 "$bench" --quick >"$scratch/alone" 2>&1 || fault "bench_on_cuda --quick: exit code $?: $(tail -n 5 "$scratch/alone")"
-expect_table "$scratch/alone" "Matrix products" 45
-expect_table "$scratch/alone" "Causal attention" 6
+expect_table "$scratch/alone" "Matrix products" 49
+expect_table "$scratch/alone" "Causal attention" 12
 expect_table "$scratch/alone" "Own kernels" 28
 expect_table "$scratch/alone" "Communication" 1
 

@@ -68,7 +68,11 @@ test_step() {
 bench_step() {
   local name=$1 start=$SECONDS code=0
   run_logged "$@" || code=$?
-  grep -E '^(\||###|FAILED|$)' "$work/logs/$name.txt" | cat -s >>"$work/parts/speed"
+  {
+    grep -E '^(\||###|FAILED|$)' "$work/logs/$name.txt" | cat -s
+    echo
+    grep -o 'attention of .* runs on .*' "$work/logs/$name.txt" | sort -u | sed 's/^/- /' # which engine it was
+  } >>"$work/parts/speed"
   note_step "$name" "$code" $((SECONDS - start)) - -
 }
 

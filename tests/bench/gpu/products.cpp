@@ -7,23 +7,27 @@
 namespace tokenwerk::bench {
 namespace {
 
+/// Which side of a product a GELU stands on, that it may be fused with.
+enum class Gelu { none, behind, before };
+
 /// A product of a layer: N rows, C inputs, F outputs.
 struct Layer {
   const char* name;
   Index rows, inputs, outputs;
   DType output = DType::bf16;  ///< of the forward pass; logits are f32
+  Gelu gelu = Gelu::none;
 };
 
 constexpr Layer layers[] = {
     {"gpt2-124m qkv", 8192, 768, 2304},
     {"gpt2-124m out", 8192, 768, 768},
-    {"gpt2-124m up", 8192, 768, 3072},
-    {"gpt2-124m down", 8192, 3072, 768},
+    {"gpt2-124m up", 8192, 768, 3072, DType::bf16, Gelu::behind},
+    {"gpt2-124m down", 8192, 3072, 768, DType::bf16, Gelu::before},
     {"gpt2-124m head", 2048, 768, 50304, DType::f32},
     {"gpt2-1.5b qkv", 8192, 1600, 4800},
     {"gpt2-1.5b out", 8192, 1600, 1600},
-    {"gpt2-1.5b up", 8192, 1600, 6400},
-    {"gpt2-1.5b down", 8192, 6400, 1600},
+    {"gpt2-1.5b up", 8192, 1600, 6400, DType::bf16, Gelu::behind},
+    {"gpt2-1.5b down", 8192, 6400, 1600, DType::bf16, Gelu::before},
     {"gpt2-1.5b head", 2048, 1600, 50304, DType::f32},
     {"llama3-8b qkv", 8192, 4096, 6144},
     {"llama3-8b out", 8192, 4096, 4096},
@@ -77,6 +81,30 @@ void backward_weight(Bench& bench, Line line, const Tensor& dy, const Tensor& x)
                       Write::accumulate));
 }
 
+/// With the bias and GELU behind it, beside the bare product.
+void forward_gelu(Bench& bench, Line line, const Tensor& x, const Tensor& w) {
+  line.product = "forward, bias, GELU";
+  const Shape shape{x.shape()[0], w.shape()[0]};
+  const Tensor hidden = bench.empty(DType::bf16, shape), active = bench.empty(DType::bf16, shape);
+  const Tensor bias = bench.random(DType::bf16, Shape{w.shape()[0]});
+  const double ours = bench.seconds([&] { matmul_gelu(bench.stream, active, hidden, x, w, bias); });
+  report(line, ours,
+         best_product(bench, hidden, {w, cuda::Side::transposed}, {x, cuda::Side::as_stored},
+                      Write::overwrite));
+}
+
+/// With the derivative of the GELU before it, beside the bare product.
+void backward_input_gelu(Bench& bench, Line line, const Tensor& dy, const Tensor& w) {
+  line.product = "input gradient, GELU";
+  const Shape shape{dy.shape()[0], w.shape()[1]};
+  const Tensor hidden = bench.random(DType::bf16, shape), dx = bench.empty(DType::bf16, shape);
+  const double ours =
+      bench.seconds([&] { matmul_backward_input_gelu(bench.stream, dx, dy, w, hidden); });
+  report(line, ours,
+         best_product(bench, dx, {w, cuda::Side::as_stored}, {dy, cuda::Side::as_stored},
+                      Write::overwrite));
+}
+
 }  // namespace
 
 void products(Bench& bench) {
@@ -85,8 +113,12 @@ void products(Bench& bench) {
              {"layer", "N x C x F", "product", "ours", "best of cuBLASLt", "ours / best",
               "algorithms tried", "of the data sheet"});
   for (const Layer& l : layers) {
-    const Layer layer{l.name, bench.pick(l.rows, 16), bench.pick(l.inputs, 24),
-                      bench.pick(l.outputs, 40), l.output};
+    const Layer layer{l.name,
+                      bench.pick(l.rows, 16),
+                      bench.pick(l.inputs, 24),
+                      bench.pick(l.outputs, 40),
+                      l.output,
+                      l.gelu};
     const Tensor x = bench.random(DType::bf16, {layer.rows, layer.inputs});
     const Tensor w = bench.random(DType::bf16, {layer.outputs, layer.inputs}, 0.02);
     const Tensor dy = bench.random(DType::bf16, {layer.rows, layer.outputs});
@@ -95,6 +127,8 @@ void products(Bench& bench) {
     forward(bench, line, x, w);
     backward_input(bench, line, dy, w);
     backward_weight(bench, line, dy, x);
+    if (layer.gelu == Gelu::behind) forward_gelu(bench, line, x, w);
+    if (layer.gelu == Gelu::before) backward_input_gelu(bench, line, dy, w);
   }
 }
 
