@@ -109,20 +109,32 @@ double seconds_per_test() {
   return text == nullptr ? 120.0 : std::atof(text);
 }
 
+namespace {
+
+/// The highest number of failures of any rank.
+int run_all_tests() {
+  Process here;
+  process = &here;
+  auto& listeners = testing::UnitTest::GetInstance()->listeners();
+  const int rank = here.environment.rank();
+  if (rank != 0) {
+    delete listeners.Release(listeners.default_result_printer());
+    listeners.Append(std::make_unique<FailurePrinter>(rank).release());
+  }
+  listeners.Append(std::make_unique<Watchdog>(rank, seconds_per_test()).release());
+  const int failed = RUN_ALL_TESTS();
+  return static_cast<int>(all_reduce(*here.control, Index{failed}, Reduction::max));
+}
+
+}  // namespace
 }  // namespace tokenwerk::test
 
 int main(int argc, char** argv) {
-  using namespace tokenwerk;
   testing::InitGoogleTest(&argc, argv);
-  test::Process process;
-  test::process = &process;
-  auto& listeners = testing::UnitTest::GetInstance()->listeners();
-  const int rank = process.environment.rank();
-  if (rank != 0) {
-    delete listeners.Release(listeners.default_result_printer());
-    listeners.Append(std::make_unique<test::FailurePrinter>(rank).release());
+  try {
+    return tokenwerk::test::run_all_tests();
+  } catch (const std::exception& error) {  // no device, for one
+    std::fprintf(stderr, "%s\n", error.what());
+    return 4;
   }
-  listeners.Append(std::make_unique<test::Watchdog>(rank, test::seconds_per_test()).release());
-  const int failed = RUN_ALL_TESTS();
-  return static_cast<int>(all_reduce(*process.control, Index{failed}, Reduction::max));
 }
