@@ -108,6 +108,7 @@ TEST_P(ShardedStore, ShardsAreEqualAndPaddingIsZero) {
         const Tensor before(*test_.device, DType::f32, Shape{count});
         fill(*test_.stream, before, 9.0);
       }
+      test_.stream->synchronize();  // the store begins on a stream of its own
       Sharded shard(*test_.device, {rank, size}, GetParam());
       shard.store->initialise(*test_.stream, 7);
       for (const ParameterGroup& group : shard.groups) {
