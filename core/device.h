@@ -109,6 +109,8 @@ class Device {
   virtual void copy_to_host(Stream& stream, void* to, const void* from, std::size_t bytes) = 0;
   /// Copies within this device's memory, in the stream's order; the ranges do not overlap.
   virtual void copy(Stream& stream, void* to, const void* from, std::size_t bytes) = 0;
+  /// Returns when all work on this device is done, of any stream.
+  virtual void synchronize() = 0;
   [[nodiscard]] virtual MemoryStatistics memory() const = 0;
   /// Forgets the peak so far: it becomes what is held now.
   virtual void reset_peak() = 0;

@@ -43,6 +43,14 @@ function(tokenwerk_mpi_test name ranks)
   set_tests_properties(dist.${name} PROPERTIES LABELS dist TIMEOUT 600 PROCESSORS 2 ENVIRONMENT "${environment}")
 endfunction()
 
+# tokenwerk_test_objects(NAME SOURCES... LIBRARIES ...): NAME_test_objects, for tests that run on several devices, each of
+# which has a program of its own (tests/gpu).
+function(tokenwerk_test_objects name)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+  add_library(${name}_test_objects OBJECT ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name}_test_objects PRIVATE ${ARG_LIBRARIES} tokenwerk_test_support GTest::gtest tokenwerk_common)
+endfunction()
+
 include(GoogleTest)
 
 file(GLOB support_sources CONFIGURE_DEPENDS support/*.cpp)
@@ -55,9 +63,21 @@ else()
   add_library(tokenwerk_test_support INTERFACE)
 endif()
 
+# Products of a fixed order are the cpu device's alone.
+file(GLOB ops_sources CONFIGURE_DEPENDS core/ops/*_test.cpp)
+list(FILTER ops_sources EXCLUDE REGEX "/fixed_product_test")
+tokenwerk_test_objects(ops ${ops_sources} LIBRARIES tokenwerk::core)
+file(GLOB nn_sources CONFIGURE_DEPENDS core/nn/*_test.cpp)
+tokenwerk_test_objects(nn ${nn_sources} LIBRARIES tokenwerk::core)
+# Gradients of a fixed order, too, are the cpu device's alone: their exchanges go to ranks that nothing connects.
+file(GLOB parallel_sources CONFIGURE_DEPENDS parallel/data/*_test.cpp)
+list(FILTER parallel_sources EXCLUDE REGEX "/(ordered_gradients|sum_tree)_test")
+tokenwerk_test_objects(parallel ${parallel_sources} parallel/comm/communicator_test.cpp LIBRARIES tokenwerk::parallel)
+
 set_source_files_properties(core/cpu/simd_math_test.cpp PROPERTIES COMPILE_OPTIONS -Wno-psabi) # vectors stay inside
-tokenwerk_tests(ops_tests device PATTERNS core/ops/*_test.cpp core/cpu/*_test.cpp LIBRARIES tokenwerk::core)
-tokenwerk_tests(nn_tests unit PATTERNS core/nn/*_test.cpp core/optimizer/*_test.cpp LIBRARIES tokenwerk::core)
+tokenwerk_tests(ops_tests device PATTERNS core/ops/fixed_product_test.cpp core/cpu/*_test.cpp
+  LIBRARIES ops_test_objects tokenwerk::core)
+tokenwerk_tests(nn_tests unit PATTERNS core/optimizer/*_test.cpp LIBRARIES nn_test_objects tokenwerk::core)
 tokenwerk_tests(data_tests unit
   PATTERNS core/log_test.cpp core/tensor_test.cpp core/trace_test.cpp core/data/*_test.cpp
   LIBRARIES tokenwerk::core PkgConfig::SENTENCEPIECE)
@@ -87,10 +107,10 @@ tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk
 tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
   PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp
            parallel/pipeline/*_test.cpp)
-tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES tokenwerk::parallel
-  PATTERNS parallel/comm/communicator_test.cpp parallel/comm/clock_test.cpp parallel/comm/control_test.cpp
+tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES parallel_test_objects tokenwerk::parallel
+  PATTERNS parallel/comm/clock_test.cpp parallel/comm/control_test.cpp
            parallel/comm/engine_test.cpp
-           parallel/data/*_test.cpp parallel/tensor/*_test.cpp parallel/checkpoint/*_dist_test.cpp
+           parallel/data/ordered_gradients_test.cpp parallel/data/sum_tree_test.cpp parallel/tensor/*_test.cpp parallel/checkpoint/*_dist_test.cpp
            parallel/checkpoint/checkpoint_sample.cpp)
 tokenwerk_mpi_test(comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=on)
 tokenwerk_mpi_test(no_comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=off)

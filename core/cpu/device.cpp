@@ -58,6 +58,7 @@ class CpuDevice final : public Device {
     stream.synchronize();  // a communicator's stream may still be at work on it
     std::memcpy(to, from, bytes);
   }
+  void synchronize() override {}
   [[nodiscard]] MemoryStatistics memory() const override { return pool_.statistics(); }
   void reset_peak() override { pool_.reset_peak(); }
 

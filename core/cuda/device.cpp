@@ -85,6 +85,7 @@ class CudaDevice final : public Device {
   void copy(Stream& stream, void* to, const void* from, std::size_t bytes) override {
     TW_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda::handle_of(stream)));
   }
+  void synchronize() override { TW_CUDA(cudaDeviceSynchronize()); }
   [[nodiscard]] MemoryStatistics memory() const override { return pool_.statistics(); }
   void reset_peak() override { pool_.reset_peak(); }
 

@@ -49,6 +49,7 @@ ParameterStore::ParameterStore(Device& device, std::vector<ParameterGroup*> grou
   lay_out();
   const bool whole = residence == Residence::whole;
   values_ = Tensor(device, groups_.front()->dtype, Shape{whole ? size_ : shard_size_});
+  device.synchronize();  // no stream of the caller's is known that could wait for the memory
   const auto stream = device.make_stream();
   fill(*stream, values_, 0.0);  // gaps and padding stay so, whoever fills the rest
   stream->synchronize();

@@ -84,13 +84,13 @@ TEST_P(MissingWait, ShowsWithinTenSeeds) {
 
 INSTANTIATE_TEST_SUITE_P(Default, MissingWait,
                          testing::Values(DeafStream{sharded, 1, "compute"},
-                                         DeafStream{sharded, 3, "gradients"}),
+                                         DeafStream{sharded, 4, "gradients"}),
                          [](const auto& row) { return row.param.purpose; });
 INSTANTIATE_TEST_SUITE_P(Long, MissingWait,
-                         testing::Values(DeafStream{sharded, 4, "weights"},
+                         testing::Values(DeafStream{sharded, 5, "weights"},
                                          DeafStream{axes, 1, "compute_of_axes"},
                                          DeafStream{axes, 2, "activations"},
-                                         DeafStream{axes, 5, "messages"}),
+                                         DeafStream{axes, 6, "messages"}),
                          [](const auto& row) { return row.param.purpose; });
 
 TEST(Collectives, ThatRanksDoNotCallAlikeEndTheRunWithBothSides) {

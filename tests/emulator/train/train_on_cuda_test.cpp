@@ -47,7 +47,8 @@ std::vector<Layout> long_cuda_layouts() {
 class OnCuda : public testing::TestWithParam<Layout> {};
 
 /// In bf16 the devices round at other places: there one rank of the cuda device is the measure, and
-/// the cpu device is only near.
+/// the cpu device is only near. How much a layout may change was measured on the cpu: here twice
+/// that was never seen.
 TEST_P(OnCuda, HasTheLossesOfTheCpuDevice) {
   Layout layout = GetParam();
   Runs& runs = Runs::of(layout);
@@ -57,7 +58,8 @@ TEST_P(OnCuda, HasTheLossesOfTheCpuDevice) {
   if (layout.precision == f32) return expect_same_record(ours, cpu, Tolerance());
   expect_same_record(ours, cpu, {.losses = 1e-3, .norms = 1e-2, .validations = 1e-3});
   const Layout alone{1, layout.model, bf16, "micro_batch=4 device=cuda", layout.layers};
-  expect_same_record(ours, runs.train(alone), runs.tolerance(bf16));
+  const auto [losses, norms, validations] = runs.tolerance(bf16);
+  expect_same_record(ours, runs.train(alone), {2 * losses, 2 * norms, 2 * validations});
 }
 
 const auto name_of_row = [](const auto& row) { return name_of(row.param); };
