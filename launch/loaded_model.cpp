@@ -20,7 +20,7 @@ LoadedModel load_model(Communicator& communicator, Stream& stream,
   out.state = read_training_state(out.folder);
   const DType dtype = out.state.precision == "bf16" ? DType::bf16 : DType::f32;
   out.model = std::make_unique<Model>(stream.device(), out.state.model, dtype);
-  load_weights(communicator, out.folder, *out.model);
+  load_weights(communicator, stream, out.folder, *out.model);
   return out;
 }
 

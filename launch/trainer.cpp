@@ -165,7 +165,7 @@ void TrainingRun::restore_or_initialise() {
     }
     model_.parameters().initialise(*stream_, static_cast<std::uint64_t>(state_.seed));
     if (recipe_.model.initial) {
-      load_weights(control_, *recipe_.model.initial, model_);
+      load_weights(control_, *stream_, *recipe_.model.initial, model_);
       log_info("starts from the weights of {}", *recipe_.model.initial);
     }
     step_.optimizer().take_master(*stream_);

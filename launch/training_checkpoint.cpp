@@ -255,18 +255,20 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
       targets.push_back({array.prefix + piece.part->name, piece.part->global_shape, piece.box,
                          ParameterStore::window(array.flat, piece)});
   }
+  stream.synchronize();  // what was queued on these arrays must not come after what is read
   const auto loaded = resume_checkpoint(ranks, path, targets);
-  stream.synchronize();
   if (!loaded) return std::nullopt;
   return training_state(*loaded);
 }
 
-void load_weights(Communicator& ranks, const std::filesystem::path& path, Model& model) {
+void load_weights(Communicator& ranks, Stream& stream, const std::filesystem::path& path,
+                  Model& model) {
   std::filesystem::path folder;
   agree(ranks, [&] {
     folder = folder_of(path);
     check_same_weights(read_training_state(folder).model, model.config(), folder);
   });
+  stream.synchronize();  // as above
   (void)load_checkpoint(ranks, folder, value_targets(model.parameters()));
 }
 

@@ -58,6 +58,7 @@ void save_training(Communicator& ranks, const Communicator& copies,
 
 /// Collective: the weights alone, for a fresh run, for generating and evaluating; converts between
 /// precisions. Throws CheckpointError that lists what differs when the models do not fit.
-void load_weights(Communicator& ranks, const std::filesystem::path& path, Model& model);
+void load_weights(Communicator& ranks, Stream& stream, const std::filesystem::path& path,
+                  Model& model);
 
 }  // namespace tokenwerk

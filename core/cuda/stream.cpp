@@ -16,7 +16,8 @@ void EventTraits::release(cudaEvent_t event) noexcept {
 
 UniqueEvent make_event() {
   UniqueEvent event;
-  TW_CUDA(cudaEventCreateWithFlags(event.receive(), cudaEventDisableTiming));
+  TW_CUDA(
+      cudaEventCreateWithFlags(event.receive(), cudaEventDisableTiming | cudaEventBlockingSync));
   return event;
 }
 

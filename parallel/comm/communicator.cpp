@@ -97,6 +97,7 @@ void Communicator::broadcast_bytes(std::span<std::byte> x, int root) {
 void Communicator::barrier() { do_barrier(control_stream()); }
 
 Stream& Communicator::control_stream() {
+  TW_CHECK(device_->kind() == DeviceKind::cpu, "control data goes over a world of the cpu device");
   if (!control_stream_) control_stream_ = device_->make_stream();
   return *control_stream_;
 }

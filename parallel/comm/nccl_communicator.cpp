@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <map>
+#include <mutex>
+#include <thread>
 
 #include "core/cuda/stream.h"
 #include "core/log.h"
@@ -34,29 +37,62 @@ void check(ncclResult_t status, ncclComm_t comm, const std::string& what) {
   TW_RAISE(CommError, what, ": ", ncclGetErrorString(status), " (", ncclGetLastError(comm), ")");
 }
 
-Seconds limit() { return Seconds(setting("TOKENWERK_NCCL_SECONDS", 600)); }
+Seconds limit() {
+  static const Seconds seconds(setting("TOKENWERK_NCCL_SECONDS", 600));
+  return seconds;
+}
 
-/// Waits until what was started on a non-blocking communicator has been taken on.
-void settle(ncclComm_t comm, const std::string& what) {
-  const auto start = std::chrono::steady_clock::now();
-  const Seconds most = limit();
+/// Waits until what was started on a non-blocking communicator has been taken on. Asking for its
+/// state works on it, so whoever else may ask holds the same mutex.
+void settle(std::mutex& mutex, ncclComm_t comm, const std::string& what) {
+  using std::chrono::steady_clock;
+  const auto start = steady_clock::now();
   for (ncclResult_t status = ncclInProgress; status == ncclInProgress;) {
-    check(ncclCommGetAsyncError(comm, &status), comm, what);
+    {
+      const std::scoped_lock lock(mutex);
+      check(ncclCommGetAsyncError(comm, &status), comm, what);
+    }
     check(status, comm, what);
     if (status == ncclSuccess) return;
-    TW_CHECK_AS(CommError, std::chrono::steady_clock::now() - start < most, what,
-                ": not done after ", most.count(), " s; has every rank come here?");
-    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    const Seconds waited = steady_clock::now() - start;
+    TW_CHECK_AS(CommError, waited < limit(), what, ": not done after ", limit().count(),
+                " s; has every rank come here?");
+    if (waited < Seconds(1e-3)) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
   }
 }
+
+/// Calls of NCCL that start together; ended even where one of them throws.
+class Group {
+ public:
+  Group() { check(ncclGroupStart(), nullptr, "starting a group"); }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  ~Group() {
+    if (!ended_) static_cast<void>(ncclGroupEnd());
+  }
+  void end(ncclComm_t comm, const std::string& what) {
+    ended_ = true;
+    check(ncclGroupEnd(), comm, what);
+  }
+
+ private:
+  bool ended_ = false;
+};
 
 struct NcclTraits {
   using Handle = ncclComm_t;
   static Handle none() { return nullptr; }
-  /// Work on it has passed: whoever ends a communicator has waited for its streams.
+  /// On an ordinary end its work has passed. Where an error unwinds, some of it never will, and
+  /// whoever waited for that could not say what went wrong.
   static void release(Handle comm) noexcept {
-    if (const ncclResult_t status = ncclCommDestroy(comm); status != ncclSuccess)
-      log_error("ncclCommDestroy: {}", ncclGetErrorString(status));
+    const ncclResult_t status =
+        std::uncaught_exceptions() > 0 ? ncclCommAbort(comm) : ncclCommDestroy(comm);
+    if (status != ncclSuccess && status != ncclInProgress)
+      log_error("ending a communicator of NCCL: {}", ncclGetErrorString(status));
   }
 };
 using UniqueNccl = UniqueHandle<NcclTraits>;
@@ -122,11 +158,16 @@ class NcclCommunicator final : public Communicator {
   [[nodiscard]] std::optional<std::string> fault();
   [[nodiscard]] ncclComm_t link(int from, int to) const;
 
+  /// Sets a new link's transports up, which the first message would do only once both ranks have
+  /// come to it, and until then hold up what either of them queues.
+  void prepare(Stream& stream, const Link& link, ncclComm_t comm);
+
   World* world_;
+  std::mutex mutex_;  ///< of all calls on comm_ and links_
   UniqueNccl comm_;
   std::map<Link, UniqueNccl> links_;  ///< of two ranks each; none where this one is neither
   nccl::Journal journal_;
-  Tensor token_;  ///< what a barrier sums
+  Tensor token_;  ///< what a barrier sums and a new link carries
 };
 
 /// The parent communicator.
@@ -142,19 +183,21 @@ class World final : public NcclBackend {
   friend class NcclCommunicator;
 
   Device* device_;
+  std::mutex mutex_;
   UniqueNccl comm_;
   Traffic sent_;
   nccl::Watchdog watchdog_;
 };
 
 /// A communicator of the ranks of one color, out of its parent; none for those without a color.
-UniqueNccl split_of(ncclComm_t parent, int color, int place, std::string_view name) {
+UniqueNccl split_of(std::mutex& mutex, ncclComm_t parent, int color, int place,
+                    std::string_view name) {
   ncclConfig_t options = config(name.data());
   UniqueNccl out;
   const std::string what = fmt::format("splitting NCCL's ranks along {}", name);
   check(ncclCommSplit(parent, color, place, out.receive(), &options), parent, what);
-  settle(parent, what);
-  if (out) settle(out.get(), what);
+  settle(mutex, parent, what);
+  if (out) settle(mutex, out.get(), what);
   return out;
 }
 
@@ -186,11 +229,11 @@ World::World(Device& device, Communicator& control, std::function<void()> abort)
             : ncclCommInitRankScalable(comm_.receive(), control.size(), control.rank(),
                                        static_cast<int>(ids.size()), ids.data(), &options),
         nullptr, what);
-  settle(comm_.get(), what);
+  settle(mutex_, comm_.get(), what);
 }
 
 std::unique_ptr<Communicator> World::split(Axis axis, int color, int place, int size) {
-  UniqueNccl comm = split_of(comm_.get(), color, place, name_of(axis));
+  UniqueNccl comm = split_of(mutex_, comm_.get(), color, place, name_of(axis));
   return std::make_unique<NcclCommunicator>(*this, axis, *device_, std::move(comm), place, size);
 }
 
@@ -215,22 +258,40 @@ std::optional<std::string> NcclCommunicator::fault() {
     return fmt::format("the communicator of {} (rank {} of {}) failed: {} ({})", name_of(axis()),
                        rank(), size(), ncclGetErrorString(status), ncclGetLastError(comm));
   };
-  if (auto text = failed(comm_.get())) return text;
-  for (const auto& [ends, comm] : links_)
-    if (comm)
-      if (auto text = failed(comm.get())) return text;
+  if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) {  // or at the next look
+    if (auto text = failed(comm_.get())) return text;
+    for (const auto& [ends, comm] : links_)
+      if (comm)
+        if (auto text = failed(comm.get())) return text;
+  }
   return journal_.overdue(limit());
 }
 
 void NcclCommunicator::connect(std::span<const Link> links) {
-  world_->watchdog_.forget(this);  // it reads the links
+  const auto stream = device().make_stream();
   for (const Link& link : links) {
     if (links_.contains(link)) continue;
     const bool here = rank() == link.from || rank() == link.to;
-    links_[link] = split_of(comm_.get(), here ? 0 : NCCL_SPLIT_NOCOLOR, rank() == link.from ? 0 : 1,
-                            name_of(axis()));
+    UniqueNccl comm = split_of(mutex_, comm_.get(), here ? 0 : NCCL_SPLIT_NOCOLOR,
+                               rank() == link.from ? 0 : 1, name_of(axis()));
+    if (here) prepare(*stream, link, comm.get());
+    const std::scoped_lock lock(mutex_);
+    links_[link] = std::move(comm);
   }
-  world_->watchdog_.watch(this, [this] { return fault(); });
+  stream->synchronize();
+}
+
+void NcclCommunicator::prepare(Stream& stream, const Link& link, ncclComm_t comm) {
+  const std::string what =
+      fmt::format("connecting {} to {} along {}", link.from, link.to, name_of(axis()));
+  const cudaStream_t on = cuda::handle_of(stream);
+  {
+    const std::scoped_lock lock(mutex_);
+    check(rank() == link.from ? ncclSend(token_.view().data, 1, ncclFloat, 1, comm, on)
+                              : ncclRecv(token_.view().data, 1, ncclFloat, 0, comm, on),
+          comm, what);
+  }
+  settle(mutex_, comm, what);
 }
 
 ncclComm_t NcclCommunicator::link(int from, int to) const {
@@ -245,10 +306,13 @@ void NcclCommunicator::queue(Stream& stream, Collective collective, Index sent, 
                              const Call& call) {
   const std::string what =
       fmt::format("{} of {} bytes over {}", name_of(collective), sent, name_of(axis()));
-  check(ncclGroupStart(), comm, what);
-  call(cuda::handle_of(stream));
-  check(ncclGroupEnd(), comm, what);
-  settle(comm, what);
+  {
+    const std::scoped_lock lock(mutex_);
+    Group group;
+    call(cuda::handle_of(stream));
+    group.end(comm, what);
+  }
+  settle(mutex_, comm, what);
   world_->sent_.at(axis(), collective) += {sent, 1};
   journal_.note(collective, sent, cuda::handle_of(stream));
 }

@@ -1,11 +1,20 @@
 #include "parallel/comm/nccl_watchdog.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <thread>
 
 #include "core/log.h"
 
 namespace tokenwerk::nccl {
 namespace {
+
+std::string host_name() {
+  std::array<char, 256> text{};
+  return gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "unknown";
+}
 
 int current_gpu() {
   int gpu = 0;
@@ -31,7 +40,12 @@ void Journal::note(Collective collective, Index bytes, cudaStream_t stream) {
     spare_.push_back(std::move(under_way_.front().passed));
     under_way_.pop_front();
   }
-  if (under_way_.size() == most) return;
+  if (under_way_.size() == most) {  // the newest stands for those that find no room
+    Entry& last = under_way_.back();
+    TW_CUDA(cudaEventRecord(last.passed.get(), stream));
+    last = {collective, bytes, count_, last.queued, std::move(last.passed)};
+    return;
+  }
   cuda::UniqueEvent event;
   if (spare_.empty()) {
     event = cuda::make_event();
@@ -50,9 +64,10 @@ std::optional<std::string> Journal::overdue(std::chrono::duration<double> limit)
     if (cuda::has_passed(entry.passed.get())) continue;
     const std::chrono::duration<double> age = std::chrono::steady_clock::now() - entry.queued;
     if (age < limit) return std::nullopt;
-    return fmt::format("{} {} of {} bytes over {} (rank {} of {}) has not ended for {:.0f} s",
-                       name_of(entry.collective), entry.number, entry.bytes, name_of(axis_), rank_,
-                       size_, age.count());
+    return fmt::format(
+        "{} {} of {} bytes over {} (rank {} of {}, host {}) has not ended for {:.0f} s",
+        name_of(entry.collective), entry.number, entry.bytes, name_of(axis_), rank_, size_,
+        host_name(), age.count());
   }
   return std::nullopt;
 }
@@ -82,6 +97,8 @@ void Watchdog::work(const std::stop_token& stop) {
       const std::optional<std::string> fault = fault_of(look);
       if (!fault) continue;
       log_error("NCCL: {}", *fault);
+      // The others that wait say so meanwhile: who is silent has not come.
+      std::this_thread::sleep_for(2 * period_);
       return abort_();
     }
   }

@@ -23,8 +23,8 @@ class Journal {
 
   /// An operation has been queued on the stream.
   void note(Collective collective, Index bytes, cudaStream_t stream);
-  /// "all_reduce 17 of 4096 bytes over data (rank 1 of 4)", if the oldest operation that has not
-  /// passed is older than the limit.
+  /// "all_reduce 17 of 4096 bytes over data (rank 1 of 4, host n3)", if the oldest operation that
+  /// has not passed is older than the limit.
   [[nodiscard]] std::optional<std::string> overdue(std::chrono::duration<double> limit);
   [[nodiscard]] Axis axis() const { return axis_; }
 
@@ -35,7 +35,7 @@ class Journal {
     std::chrono::steady_clock::time_point queued;
     cuda::UniqueEvent passed;
   };
-  /// More under way than this are not noted: the oldest is what counts.
+  /// Of more under way than this, the newest is noted in the place of the last one.
   static constexpr std::size_t most = 256;
 
   Axis axis_;

@@ -49,8 +49,8 @@ void ShardedGradients::added(Stream& stream, Index unit) {
     if (group->matrix()) {
       scatter(stream, *group, last ? Place::last : Place::before_others);
     } else if (last) {
+      if (group->sum_over_tensor) axes_.tensor->all_reduce(stream, shard(*group));
       stream_->wait_for(stream.record());
-      if (group->sum_over_tensor) axes_.tensor->all_reduce(*stream_, shard(*group));
       axes_.data->all_reduce(*stream_, shard(*group));
     }
   }
@@ -60,8 +60,8 @@ void ShardedGradients::added(Stream& stream, Index unit) {
 void ShardedGradients::scatter(Stream& stream, const ParameterGroup& group, Place place) {
   if (transfers_.size() == in_flight) land(stream);
   Tensor whole = std::move(whole_[at(group)]);
+  if (group.sum_over_tensor) axes_.tensor->all_reduce(stream, whole);
   stream_->wait_for(stream.record());
-  if (group.sum_over_tensor) axes_.tensor->all_reduce(*stream_, whole);
   axes_.shard->reduce_scatter(*stream_, ParameterStore::shard_of(whole, group), whole);
   transfers_.push_back({&group, std::move(whole), stream_->record(), place});
 }

@@ -51,6 +51,7 @@ ScatteredGradients::ScatteredGradients(Stream& stream, const DataAxes& axes,
       gradients_(flat_gradients(stream, store)),
       sink_(store, gradients_),
       completion_(units, store.groups().size()),
+      registered_(axes.shard->register_buffer(gradients_)),
       stream_(axes.data->make_stream("gradients")) {}
 
 void ScatteredGradients::begin(Index microbatches) {
@@ -63,8 +64,8 @@ void ScatteredGradients::added(Stream& stream, Index unit) {
     if (!completion_.add(*group)) continue;
     const TensorView whole = store_->padded_window(gradients_, *group);
     fill(stream, ParameterStore::padding_of(whole, *group), 0.0);  // it has been workspace
+    if (group->sum_over_tensor) axes_.tensor->all_reduce(stream, whole);
     stream_->wait_for(stream.record());
-    if (group->sum_over_tensor) axes_.tensor->all_reduce(*stream_, whole);
     if (group->matrix()) {
       axes_.shard->reduce_scatter(*stream_, shard(*group), whole);
       axes_.replicate->all_reduce(*stream_, shard(*group));

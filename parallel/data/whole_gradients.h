@@ -48,6 +48,7 @@ class ScatteredGradients final : public GradientSync {
   Tensor gradients_;
   AccumulatingSink sink_;
   Completion completion_;
+  std::unique_ptr<Registration> registered_;  ///< gradients_
   std::unique_ptr<Stream> stream_;
 };
 

@@ -43,20 +43,26 @@ class Clocks {
     }
   }
 
-  /// For each action of the rank, which of its sends it knows to have arrived.
-  std::vector<std::vector<Message>> arrivals() {
-    std::vector<std::vector<Message>> arrivals(schedule_.program[at(rank_)].size());
+  /// What an action of the rank finds out when its input has come.
+  struct Known {
+    std::vector<Message> arrived;  ///< which of the rank's sends have
+    int own = 0;  ///< how many actions of the rank itself must be done before the input is sent
+  };
+
+  /// For each action of the rank.
+  std::vector<Known> play() {
+    std::vector<Known> known(schedule_.program[at(rank_)].size());
     bool moved = true;
     while (moved) {
       moved = false;
       for (int r = 0; r < schedule_.ranks(); ++r)
-        while (step(r, arrivals)) moved = true;
+        while (step(r, known)) moved = true;
     }
-    return arrivals;
+    return known;
   }
 
  private:
-  bool step(int r, std::vector<std::vector<Message>>& arrivals) {
+  bool step(int r, std::vector<Known>& known) {
     const auto& program = schedule_.program[at(r)];
     const int place = done_[at(r)][at(r)];
     if (at(place) == program.size()) return false;
@@ -64,11 +70,12 @@ class Clocks {
     if (const auto m = input_of(schedule_, action)) {
       const auto sent = clock_at_send_.find(m->result);
       if (sent == clock_at_send_.end()) return false;
+      if (r == rank_) known[at(place)].own = sent->second[at(rank_)];
       for (std::size_t i = 0; i < sent->second.size(); ++i)
         done_[at(r)][i] = std::max(done_[at(r)][i], sent->second[i]);
       clock_at_send_.erase(sent);
     }
-    if (r == rank_) arrivals[at(place)] = take_arrived();
+    if (r == rank_) known[at(place)].arrived = take_arrived();
     ++done_[at(r)][at(r)];
     if (const auto m = output_of(schedule_, action)) {
       clock_at_send_[m->result] = done_[at(r)];
@@ -124,7 +131,7 @@ std::vector<Link> links_of(const PipelineSchedule& schedule) {
 std::vector<ActionTransfers> transfers_of(const PipelineSchedule& schedule, int rank) {
   const auto& program = schedule.program[at(rank)];
   std::vector<ActionTransfers> out(program.size());
-  const std::vector<std::vector<Message>> arrivals = Clocks(schedule, rank).arrivals();
+  const std::vector<Clocks::Known> known = Clocks(schedule, rank).play();
   std::map<int, std::vector<Message>> queues = incoming(schedule, rank);
   std::map<int, std::size_t> posted;
   /// Everything that a peer sends up to this message is posted by the time of this action.
@@ -140,10 +147,11 @@ std::vector<ActionTransfers> transfers_of(const PipelineSchedule& schedule, int 
   for (std::size_t i = 0; i < program.size(); ++i) {
     out[i].input = input_of(schedule, program[i]);
     out[i].output = output_of(schedule, program[i]);
-    out[i].arrived = arrivals[i];
-    for (std::size_t near = i; near < std::min(i + 2, program.size()); ++near)
-      if (const auto m = input_of(schedule, program[near]); m && m->peer != rank)
-        post_until(*m, out[i].post);
+    out[i].arrived = known[i].arrived;
+    for (std::size_t near = i; near < std::min(i + 2, program.size()); ++near) {
+      const auto m = input_of(schedule, program[near]);
+      if (m && m->peer != rank && at(known[near].own) <= i) post_until(*m, out[i].post);
+    }
   }
   return out;
 }

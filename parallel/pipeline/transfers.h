@@ -22,7 +22,9 @@ struct Message {
 /// Around one action of a rank's program.
 struct ActionTransfers {
   /// Receives to start before the action, each peer's in the order in which it sends: the action's
-  /// own and the next one's, so that they arrive beside compute.
+  /// own and the next one's, so that they arrive beside compute; the next one's not where it
+  /// follows from this very action, since a GPU that waits for it could not be given the action's
+  /// work.
   std::vector<Message> post;
   /// Earlier sends of this rank that have arrived, as this action's input proves: whatever follows
   /// from them had to come first. Their buffers can go.
