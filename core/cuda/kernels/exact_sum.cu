@@ -10,8 +10,9 @@ namespace {
 constexpr int limbs = 8;
 constexpr int exact_threads = 512;
 
-/// The bits of x, not negative and below 2^126, into limbs of 32 bits from 2^-128 on.
-__device__ void add_bits(unsigned long long* sum, double x) {
+/// The bits of x, not negative and below 2^126, into limbs of 32 bits from 2^-128 on. Every limb is
+/// touched, so that all of them stay in registers.
+__device__ void add_bits(unsigned long long (&sum)[limbs], double x) {
   const auto all = static_cast<unsigned long long>(__double_as_longlong(x));
   const int exponent = static_cast<int>(all >> 52);
   if (exponent == 0) return;  // zero, or far below the lowest limb
@@ -22,9 +23,14 @@ __device__ void add_bits(unsigned long long* sum, double x) {
   const int place = shift < 0 ? 0 : shift, limb = place / 32, offset = place % 32;
   const unsigned long long low = bits << offset & 0xffffffffull;
   const unsigned long long rest = offset == 0 ? bits >> 32 : bits >> (32 - offset);
-  atomicAdd(sum + limb, low);
-  if (limb + 1 < limbs) atomicAdd(sum + limb + 1, rest & 0xffffffffull);
-  if (limb + 2 < limbs) atomicAdd(sum + limb + 2, rest >> 32);
+#pragma unroll
+  for (int i = 0; i < limbs; ++i) {
+    const unsigned long long part = i == limb       ? low
+                                    : i == limb + 1 ? rest & 0xffffffffull
+                                    : i == limb + 2 ? rest >> 32
+                                                    : 0;
+    sum[i] += part;
+  }
 }
 
 __device__ void carry(unsigned long long* sum) {
@@ -34,20 +40,25 @@ __device__ void carry(unsigned long long* sum) {
   }
 }
 
-/// One block: the sum is small and comes once a step.
+/// One block, each thread with limbs of its own: a value costs some fifty instructions, and none of
+/// them waits for another thread.
 __global__ void __launch_bounds__(exact_threads)
     exact_add_kernel(double* stored, const double* x, Index rows, Index columns, Index row_stride) {
   __shared__ unsigned long long sum[limbs];
   if (threadIdx.x < limbs) sum[threadIdx.x] = static_cast<unsigned long long>(stored[threadIdx.x]);
   __syncthreads();
+  unsigned long long own[limbs] = {};
   double beyond = 0.0;
   for (Index i = threadIdx.x; i < rows * columns; i += exact_threads) {
     const double value = x[i / columns * row_stride + i % columns];
     if (value >= 0.0 && value < 0x1p126)
-      add_bits(sum, value);
+      add_bits(own, value);
     else
       beyond += value < 0.0 ? nan("") : value;
   }
+#pragma unroll
+  for (int i = 0; i < limbs; ++i)
+    if (own[i] != 0) atomicAdd(sum + i, own[i]);
   beyond = reduce_block<exact_threads>(beyond, Plus{});
   __syncthreads();
   if (threadIdx.x != 0) return;
