@@ -48,7 +48,9 @@ Segment::Segment(std::string name, int ranks, int rank)
   if (this->rank(rank).is_present.exchange(true)) {
     throw std::runtime_error(fmt::format("rank {} comes twice", rank));
   }
-  if (head().arrived.fetch_add(1) + 1 == ranks) unlink();
+  if (head().arrived.fetch_add(1) + 1 < ranks) return;
+  unlink();
+  head().is_complete = true;
 }
 
 Segment::~Segment() {

@@ -50,6 +50,7 @@ struct Channel {
 struct SegmentHead {
   std::atomic<int> ranks;  ///< as the first one said
   std::atomic<int> arrived;
+  std::atomic<bool> is_complete;  ///< all have arrived, and the name has ended
   std::atomic<int> failure;  ///< an ncclResult_t that ends the work of all
 };
 
@@ -63,7 +64,7 @@ class Segment final {
   Segment& operator=(const Segment&) = delete;
   ~Segment();
 
-  [[nodiscard]] bool is_complete() const { return head().arrived == ranks_; }
+  [[nodiscard]] bool is_complete() const { return head().is_complete; }
   [[nodiscard]] SegmentHead& head() const;
   [[nodiscard]] RankBlock& rank(int rank) const;
   [[nodiscard]] Channel& channel(int from, int to) const;
