@@ -11,42 +11,6 @@ namespace {
 constexpr std::size_t most_workspace = std::size_t{32} << 20;
 constexpr std::uint32_t most_alignment = 256;
 
-struct DescriptionTraits {
-  using Handle = cublasLtMatmulDesc_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept { cublasLtMatmulDescDestroy(handle); }
-};
-struct LayoutTraits {
-  using Handle = cublasLtMatrixLayout_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept { cublasLtMatrixLayoutDestroy(handle); }
-};
-struct PreferenceTraits {
-  using Handle = cublasLtMatmulPreference_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept { cublasLtMatmulPreferenceDestroy(handle); }
-};
-using UniqueDescription = UniqueHandle<DescriptionTraits>;
-using UniqueLayout = UniqueHandle<LayoutTraits>;
-using UniquePreference = UniqueHandle<PreferenceTraits>;
-
-cudaDataType type_of(DType dtype) {
-  if (dtype == DType::f64) return CUDA_R_64F;
-  return dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
-}
-
-template <typename T>
-void set(const UniqueDescription& description, cublasLtMatmulDescAttributes_t attribute,
-         const T& value) {
-  TW_CUBLAS(cublasLtMatmulDescSetAttribute(description.get(), attribute, &value, sizeof value));
-}
-template <typename T>
-void set(const UniquePreference& preference, cublasLtMatmulPreferenceAttributes_t attribute,
-         const T& value) {
-  TW_CUBLAS(
-      cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value));
-}
-
 /// f32 stays f32: TF32 would keep ten bits of each operand.
 UniqueDescription describe(const ProductKey& key, const Epilogue& epilogue) {
   const bool f64 = key.input == DType::f64;
@@ -54,15 +18,12 @@ UniqueDescription describe(const ProductKey& key, const Epilogue& epilogue) {
   TW_CUBLAS(cublasLtMatmulDescCreate(description.receive(),
                                      f64 ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F,
                                      f64 ? CUDA_R_64F : CUDA_R_32F));
-  const auto operation = [](Side side) {
-    return side == Side::transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-  };
-  set(description, CUBLASLT_MATMUL_DESC_TRANSA, operation(key.a));
-  set(description, CUBLASLT_MATMUL_DESC_TRANSB, operation(key.b));
+  set(description, CUBLASLT_MATMUL_DESC_TRANSA, operation_of(key.a));
+  set(description, CUBLASLT_MATMUL_DESC_TRANSB, operation_of(key.b));
   set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue.kind);
   if (epilogue.bias) {
     set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, epilogue.bias.data);
-    set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(key.output));
+    set(description, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, cublas_type_of(key.output));
   }
   if (const ConstTensorView& argument = epilogue.gelu_argument) {
     set(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, argument.data);
@@ -74,15 +35,6 @@ UniqueDescription describe(const ProductKey& key, const Epilogue& epilogue) {
 struct Layouts {
   UniqueLayout a, b, d;
 };
-
-/// Of a row-major array, which column by column is its transpose.
-UniqueLayout layout_of(const ConstTensorView& view) {
-  UniqueLayout layout;
-  TW_CUBLAS(cublasLtMatrixLayoutCreate(layout.receive(), type_of(view.dtype),
-                                       static_cast<std::uint64_t>(view.columns()),
-                                       static_cast<std::uint64_t>(view.rows()), view.row_stride));
-  return layout;
-}
 
 /// The largest power of two that divides the address, as far as it matters.
 std::uint32_t alignment_of(const void* data) {
@@ -166,11 +118,6 @@ std::optional<Algorithm> choose(cublasLtHandle_t handle, const ProductKey& key,
 
 bool Epilogue::takes(const ConstTensorView& gelu_argument) {
   return gelu_argument.row_stride % 8 == 0 && alignment_of(gelu_argument.data) >= 16;
-}
-
-void CublasTraits::release(cublasLtHandle_t handle) noexcept {
-  if (const cublasStatus_t status = cublasLtDestroy(handle); status != CUBLAS_STATUS_SUCCESS)
-    log_error("cublasLtDestroy: {}", cublasLtGetStatusName(status));
 }
 
 Products::Products() { TW_CUBLAS(cublasLtCreate(handle_.receive())); }

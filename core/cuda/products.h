@@ -1,27 +1,16 @@
 #pragma once
 /// Matrix products by cuBLASLt, with the algorithm that its heuristics name kept by shape.
 
-#include <cublasLt.h>
-
 #include <compare>
 #include <map>
 #include <optional>
 
+#include "core/cuda/cublas.h"
 #include "core/cuda/stream.h"
 #include "core/ops/operations.h"
 #include "core/tensor.h"
-#include "core/unique_handle.h"
 
 namespace tokenwerk::cuda {
-
-struct CublasTraits {
-  using Handle = cublasLtHandle_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept;
-};
-
-/// How a stored matrix enters a product.
-enum class Side { as_stored, transposed };
 
 /// A matrix as cuBLASLt sees it: column by column, so that a row-major array (rows, columns) is its
 /// own transpose, (columns x rows).
@@ -77,7 +66,7 @@ class Products {
                                   const Epilogue& epilogue, Write write);
 
  private:
-  UniqueHandle<CublasTraits> handle_;
+  UniqueCublas handle_;
   std::map<ProductKey, std::optional<Algorithm>> algorithms_;  ///< none: there is none
 };
 

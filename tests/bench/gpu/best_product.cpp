@@ -9,42 +9,10 @@ namespace {
 constexpr std::size_t workspace_bytes = std::size_t{64} << 20;
 constexpr int most_algorithms = 32;
 
-struct HandleTraits {
-  using Handle = cublasLtHandle_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept { cublasLtDestroy(handle); }
-};
-struct DescriptionTraits {
-  using Handle = cublasLtMatmulDesc_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept { cublasLtMatmulDescDestroy(handle); }
-};
-struct LayoutTraits {
-  using Handle = cublasLtMatrixLayout_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept { cublasLtMatrixLayoutDestroy(handle); }
-};
-struct PreferenceTraits {
-  using Handle = cublasLtMatmulPreference_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept { cublasLtMatmulPreferenceDestroy(handle); }
-};
-
 cublasLtHandle_t library() {
-  static UniqueHandle<HandleTraits> handle;
+  static cuda::UniqueCublas handle;
   if (!handle) TW_CUBLAS(cublasLtCreate(handle.receive()));
   return handle.get();
-}
-
-using UniqueLayout = UniqueHandle<LayoutTraits>;
-
-UniqueLayout layout_of(const ConstTensorView& view) {
-  UniqueLayout layout;
-  TW_CUBLAS(cublasLtMatrixLayoutCreate(layout.receive(),
-                                       view.dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F,
-                                       static_cast<std::uint64_t>(view.columns()),
-                                       static_cast<std::uint64_t>(view.rows()), view.row_stride));
-  return layout;
 }
 
 /// One product, described for cuBLASLt.
@@ -55,21 +23,19 @@ class Problem {
         a_(a),
         b_(b),
         beta_(write == Write::accumulate ? 1.0f : 0.0f),
-        layout_a_(layout_of(a.view)),
-        layout_b_(layout_of(b.view)),
-        layout_d_(layout_of(d)),
+        layout_a_(cuda::layout_of(a.view)),
+        layout_b_(cuda::layout_of(b.view)),
+        layout_d_(cuda::layout_of(d)),
         workspace_(*d.device, DType::i32, Shape{static_cast<Index>(workspace_bytes / 4)}) {
     TW_CUBLAS(cublasLtMatmulDescCreate(description_.receive(), CUBLAS_COMPUTE_32F, CUDA_R_32F));
-    set_side(CUBLASLT_MATMUL_DESC_TRANSA, a.side);
-    set_side(CUBLASLT_MATMUL_DESC_TRANSB, b.side);
+    set(description_, CUBLASLT_MATMUL_DESC_TRANSA, operation_of(a.side));
+    set(description_, CUBLASLT_MATMUL_DESC_TRANSB, operation_of(b.side));
   }
 
   [[nodiscard]] std::vector<cublasLtMatmulAlgo_t> algorithms() const {
-    UniqueHandle<PreferenceTraits> preference;
+    cuda::UniquePreference preference;
     TW_CUBLAS(cublasLtMatmulPreferenceCreate(preference.receive()));
-    TW_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference.get(),
-                                                   CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                   &workspace_bytes, sizeof workspace_bytes));
+    set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
     std::array<cublasLtMatmulHeuristicResult_t, most_algorithms> results{};
     int count = 0;
     TW_CUBLAS(cublasLtMatmulAlgoGetHeuristic(
@@ -89,17 +55,11 @@ class Problem {
   }
 
  private:
-  void set_side(cublasLtMatmulDescAttributes_t attribute, cuda::Side side) {
-    const cublasOperation_t operation = side == cuda::Side::transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    TW_CUBLAS(cublasLtMatmulDescSetAttribute(description_.get(), attribute, &operation,
-                                             sizeof operation));
-  }
-
   TensorView d_;
   cuda::Operand a_, b_;
   float beta_;
-  UniqueLayout layout_a_, layout_b_, layout_d_;
-  UniqueHandle<DescriptionTraits> description_;
+  cuda::UniqueLayout layout_a_, layout_b_, layout_d_;
+  cuda::UniqueDescription description_;
   Tensor workspace_;
 };
 
