@@ -51,7 +51,7 @@ struct SegmentHead {
   std::atomic<int> ranks;  ///< as the first one said
   std::atomic<int> arrived;
   std::atomic<bool> is_complete;  ///< all have arrived, and the name has ended
-  std::atomic<int> failure;  ///< an ncclResult_t that ends the work of all
+  std::atomic<int> failure;       ///< an ncclResult_t that ends the work of all
 };
 
 /// The shared memory object of one communicator, mapped. Its name ends when all ranks have it.
