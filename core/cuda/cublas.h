@@ -1,9 +1,11 @@
 #pragma once
-/// cuBLASLt's objects as owned handles, and how a tensor and its dtype are described to it.
+/// cuBLASLt's objects as owned handles, and how a tensor and its dtype are described to it. In a
+/// header alone: the benches that measure cuBLASLt itself do not link the back end.
 
 #include <cublasLt.h>
 
 #include "core/cuda/check.h"
+#include "core/log.h"
 #include "core/tensor.h"
 #include "core/unique_handle.h"
 
@@ -12,7 +14,10 @@ namespace tokenwerk::cuda {
 struct CublasTraits {
   using Handle = cublasLtHandle_t;
   static Handle none() { return nullptr; }
-  static void release(Handle handle) noexcept;  ///< a failure is logged
+  static void release(Handle handle) noexcept {
+    if (const cublasStatus_t status = cublasLtDestroy(handle); status != CUBLAS_STATUS_SUCCESS)
+      log_error("cublasLtDestroy: {}", cublasLtGetStatusName(status));
+  }
 };
 
 /// Of an object that lives in host memory only.
@@ -51,9 +56,18 @@ enum class Side { as_stored, transposed };
 }
 
 /// Of f32, bf16 or f64.
-[[nodiscard]] cudaDataType cublas_type_of(DType dtype);
+[[nodiscard]] inline cudaDataType cublas_type_of(DType dtype) {
+  if (dtype == DType::f64) return CUDA_R_64F;
+  return dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
+}
 
 /// Of a row-major array, which column by column is its transpose.
-[[nodiscard]] UniqueLayout layout_of(const ConstTensorView& view);
+[[nodiscard]] inline UniqueLayout layout_of(const ConstTensorView& view) {
+  UniqueLayout layout;
+  TW_CUBLAS(cublasLtMatrixLayoutCreate(layout.receive(), cublas_type_of(view.dtype),
+                                       static_cast<std::uint64_t>(view.columns()),
+                                       static_cast<std::uint64_t>(view.rows()), view.row_stride));
+  return layout;
+}
 
 }  // namespace tokenwerk::cuda
