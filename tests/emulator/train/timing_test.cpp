@@ -90,7 +90,8 @@ INSTANTIATE_TEST_SUITE_P(Long, MissingWait,
                          testing::Values(DeafStream{sharded, 5, "weights"},
                                          DeafStream{axes, 1, "compute_of_axes"},
                                          DeafStream{axes, 2, "activations"},
-                                         DeafStream{axes, 6, "messages"}),
+                                         DeafStream{axes, 7, "messages_sent"},
+                                         DeafStream{axes, 8, "messages_received"}),
                          [](const auto& row) { return row.param.purpose; });
 
 TEST(Collectives, ThatRanksDoNotCallAlikeEndTheRunWithBothSides) {
