@@ -16,6 +16,7 @@
 #include "launch/evaluate_command.h"
 #include "launch/exit_code.h"
 #include "launch/generate_command.h"
+#include "launch/launch_command.h"
 #include "launch/nearest.h"
 #include "launch/prepare_command.h"
 #include "launch/schedule_command.h"
@@ -93,12 +94,13 @@ std::unique_ptr<CLI::App> make_command_line(MpiEnvironment& environment, int& ex
   app->get_formatter()->column_width(column_width);
   add_prepare_command(*app, exit_code);
   add_train_command(*app, environment, exit_code);
+  add_launch_command(*app, exit_code);
   add_evaluate_command(*app, environment, exit_code);
   add_generate_command(*app, exit_code);
   add_checkpoint_command(*app, exit_code);
   add_schedule_command(*app, exit_code);
   add_doctor_command(*app, environment, exit_code);
-  for (const char* name : {"prepare", "generate", "checkpoint", "schedule"})
+  for (const char* name : {"prepare", "launch", "generate", "checkpoint", "schedule"})
     keep_to_one_rank(*app->get_subcommand(name), environment);
   return app;
 }

@@ -18,31 +18,44 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
-/// The step of a line; empty if the line is damaged.
-std::optional<Index> step_of(const std::string& line) {
+struct LineFacts {
+  Index step = 0;
+  double seconds = 0;  ///< of the step; 0 for a validation
+};
+
+/// Empty if the line is damaged.
+std::optional<LineFacts> facts_of(const std::string& line) {
   const Json json = Json::parse(line, nullptr, false);
   const bool whole = json.is_object() && json.contains("step") && json["step"].is_number_integer();
-  return whole ? std::optional(json["step"].get<Index>()) : std::nullopt;
+  if (!whole) return std::nullopt;
+  LineFacts facts{.step = json["step"].get<Index>()};
+  if (json.contains("step_seconds") && json["step_seconds"].is_number())
+    facts.seconds = json["step_seconds"].get<double>();
+  return facts;
 }
 
 /// Rewrites the file with its whole lines up to the step: aside, then renamed, so that a run killed
-/// here loses nothing.
-void cut(const std::filesystem::path& path, Index last_step) {
+/// here loses nothing. The seconds of the steps that are kept.
+double cut(const std::filesystem::path& path, Index last_step) {
   std::filesystem::path aside = path;
   aside += ".tmp";
   std::ifstream in(path, std::ios::binary);
   std::ofstream out(aside, std::ios::binary | std::ios::trunc);
   Index damaged = 0;
+  double seconds = 0;
   for (std::string line; std::getline(in, line);) {
-    const std::optional<Index> step = step_of(line);
-    if (!step) ++damaged;
+    const std::optional<LineFacts> facts = facts_of(line);
+    if (!facts) ++damaged;
     // A last line without its end was cut short by whatever ended the run.
-    if (step && *step <= last_step && !in.eof()) out << line << '\n';
+    if (!facts || facts->step > last_step || in.eof()) continue;
+    out << line << '\n';
+    seconds += facts->seconds;
   }
   out.close();
   TW_CHECK_AS(DeviceError, out.good(), aside.string(), ": cannot be written");
   std::filesystem::rename(aside, path);
   if (damaged > 0) log_warning("{}: {} damaged lines dropped", path.string(), damaged);
+  return seconds;
 }
 
 }  // namespace
@@ -60,7 +73,8 @@ std::string json_line(const StepMetrics& m) {
               {"comm_exposed_fraction", or_null(m.comm_exposed_fraction)},
               {"data_wait_fraction", or_null(m.data_wait_fraction)},
               {"joules_per_token", or_null(m.joules_per_token)},
-              {"eta_seconds", or_null(m.eta_seconds)}}
+              {"eta_seconds", or_null(m.eta_seconds)},
+              {"goodput", or_null(m.goodput)}}
       .dump();
 }
 
@@ -72,7 +86,7 @@ MetricsWriter::MetricsWriter(std::filesystem::path file, std::optional<Index> re
     : path_(std::move(file)) {
   if (std::filesystem::exists(path_)) {
     if (resumed_step)
-      cut(path_, *resumed_step);
+      kept_seconds_ = cut(path_, *resumed_step);
     else
       std::filesystem::rename(path_, path_.parent_path() / "metrics.previous.jsonl");
   }

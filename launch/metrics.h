@@ -25,6 +25,7 @@ struct StepMetrics {
   std::optional<double> data_wait_fraction = {};
   std::optional<double> joules_per_token = {};
   std::optional<double> eta_seconds = {};
+  std::optional<double> goodput = {};  ///< useful step time over time since the run's first start
 };
 
 struct ValidationMetrics {
@@ -48,6 +49,9 @@ class MetricsWriter {
   void write(const StepMetrics& metrics) { write_line(json_line(metrics)); }
   void write(const ValidationMetrics& metrics) { write_line(json_line(metrics)); }
 
+  /// Seconds that the steps took which a resumed run kept.
+  [[nodiscard]] double kept_seconds() const { return kept_seconds_; }
+
  private:
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
@@ -55,6 +59,7 @@ class MetricsWriter {
   void write_line(const std::string& line);
 
   std::filesystem::path path_;
+  double kept_seconds_ = 0;
   std::unique_ptr<std::FILE, Close> file_;
 };
 

@@ -2,7 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "core/log.h"
+#include "launch/heartbeat.h"
 
 namespace tokenwerk {
 
@@ -12,9 +15,24 @@ RunLog::RunLog(const Recipe& recipe, int rank, std::optional<Index> resumed_step
   const std::filesystem::path folder = recipe.log.directory;
   metrics_.emplace(folder / "metrics.jsonl", resumed_step);
   tensorboard_.emplace(folder, resumed_step.value_or(0) + 1);
+  events_.emplace(folder);
+  // What a supervisor starts again is the same run, even from its first step.
+  if (!resumed_step && own_attempt().value_or(1) == 1) events_->begin_anew();
+  began_ = events_->began().value_or(unix_seconds_now());
+  useful_seconds_ = metrics_->kept_seconds();
 }
 
-void RunLog::step(const StepMetrics& metrics) {
+void RunLog::event(RunEvent event) const {
+  if (!events_) return;
+  event.attempt = own_attempt();
+  events_->write(event);
+}
+
+void RunLog::step(StepMetrics metrics) {
+  useful_seconds_ += metrics.step_seconds;
+  // Clocks of hosts that took turns may differ.
+  if (const double all = unix_seconds_now() - began_; all > 0)
+    metrics.goodput = std::min(1.0, useful_seconds_ / all);
   if (metrics_) metrics_->write(metrics);
   if (tensorboard_) tensorboard_->write(metrics);
   progress_.show(metrics);

@@ -15,6 +15,7 @@
 #include "launch/counted.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
+#include "launch/heartbeat.h"
 #include "launch/memory_fault.h"
 #include "launch/recipe_model.h"
 #include "launch/run_device.h"
@@ -42,7 +43,8 @@ double unsigned_nan(double value) { return std::isnan(value) ? std::abs(value) :
 
 class TrainingRun {
  public:
-  TrainingRun(MpiEnvironment& environment, const Recipe& recipe);
+  TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
+              const std::vector<Injection>& injections);
 
   /// Trains to the end, to stop_after, or to a signal. Returns the exit code.
   [[nodiscard]] ExitCode train(const StopRequest& stop);
@@ -59,6 +61,7 @@ class TrainingRun {
   [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
 
   MpiEnvironment& environment_;
+  const std::vector<Injection>& injections_;
   Recipe recipe_;
   RunTrace trace_;
   RunDevice run_device_;
@@ -80,10 +83,13 @@ class TrainingRun {
   std::optional<StepMeter> meter_;
   std::optional<RunDirectories> directories_;  ///< on the first rank
   std::optional<RunLog> log_;
+  std::optional<HeartbeatWriter> heartbeat_;
 };
 
-TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe)
+TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
+                         const std::vector<Injection>& injections)
     : environment_(environment),
+      injections_(injections),
       recipe_(completed_together(environment, recipe)),
       trace_(environment, recipe_),
       run_device_(environment, device_kind(recipe_.device.kind)),
@@ -127,6 +133,8 @@ void TrainingRun::start() {
   });
   const std::filesystem::path folder = recipe_.log.directory;
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
+  heartbeat_.emplace(folder, environment_.rank());
+  heartbeat_->beat("loading", 0);
   agree(control_, [&] { restore_or_initialise(); });
   agree(control_, [&] {
     if (first) {
@@ -138,6 +146,10 @@ void TrainingRun::start() {
   });
   matrix_peak_ = run_device_.matrix_peak(model_.dtype());
   meter_.emplace(recipe_, model_.config(), matrix_peak_.flops);
+  log_->event({.name = state_.step == 0 ? "start" : "resume",
+               .step = state_.step,
+               .ranks = environment_.size()});
+  heartbeat_->beat("step", state_.step);
 }
 
 /// From a checkpoint, from the weights of one, or from the seed.
@@ -205,6 +217,7 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
 }
 
 void TrainingRun::step() {
+  inject(injections_, environment_.rank(), state_.step + 1);
   const auto start = Clock::now();
   const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
@@ -236,9 +249,11 @@ void TrainingRun::step() {
       all_reduce(control_, static_cast<Index>(device_.memory().peak), Reduction::max);
   if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
   log_->step(metrics);
+  heartbeat_->beat("step", state_.step);
 }
 
 void TrainingRun::validate_now() {
+  heartbeat_->beat("validating", state_.step);
   const TrainingSection& t = recipe_.training;
   const Evaluation result =
       evaluate(*stream_, *validation_data_, parallelism_.data(), t.micro_batch,
@@ -249,11 +264,15 @@ void TrainingRun::validate_now() {
 
 void TrainingRun::save() {
   const std::filesystem::path directory = recipe_.checkpoint.directory.value();
+  heartbeat_->beat("saving", state_.step);
   step_.wait_for_weights();
   stream_->synchronize();
   save_training(control_, *parallelism_.data_axes().replicate, directory, state_, model_,
                 step_.optimizer());
   saved_step_ = state_.step;
+  heartbeat_->saved(state_.step);
+  heartbeat_->beat("step", state_.step);
+  log_->event({.name = "saved", .step = state_.step});
   if (environment_.rank() != 0) return;
   prune_checkpoints(directory, {recipe_.checkpoint.keep, recipe_.checkpoint.keep_every});
   log_->note(fmt::format("step {}  checkpoint saved in {}", state_.step, directory.string()));
@@ -278,7 +297,9 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   log_->finish();
   trace_.finish(control_);
   if (const std::string sent = traffic_.text(control_); !sent.empty()) log_info("{}", sent);
-  if (!stopped || state_.step == last) return ExitCode::done;
+  const bool is_done = !stopped || state_.step == last;
+  log_->event({.name = is_done ? "done" : "stopped", .step = state_.step});
+  if (is_done) return ExitCode::done;
   log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
            state_.step);
   return ExitCode::stopped_by_signal;
@@ -286,8 +307,9 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
 
 }  // namespace
 
-int run_training(MpiEnvironment& environment, const Recipe& recipe, const StopRequest& stop) {
-  return static_cast<int>(TrainingRun(environment, recipe).train(stop));
+int run_training(MpiEnvironment& environment, const Recipe& recipe,
+                 const std::vector<Injection>& injections, const StopRequest& stop) {
+  return static_cast<int>(TrainingRun(environment, recipe, injections).train(stop));
 }
 
 }  // namespace tokenwerk

@@ -104,7 +104,8 @@ add_test(NAME train.layouts_long COMMAND layouts_tests --gtest_filter=Long*)
 set_tests_properties(train.layouts train.layouts_long PROPERTIES LABELS train TIMEOUT 1500 PROCESSORS 2)
 set_tests_properties(train.layouts_long PROPERTIES LABELS "train;long" TIMEOUT 3600)
 
-tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json)
+tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp
+  LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json GTest::gmock)
 
 tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
   PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp

@@ -41,7 +41,7 @@ TEST(Metrics, ALineHasEveryFieldInOrderAndNullForWhatIsNotMeasured) {
             R"({"step":3,"loss":4.5,"learning_rate":0.0003,"grad_norm":1.25,"tokens":1536,)"
             R"("step_seconds":0.5,"tokens_per_second":1024.0,"mfu":null,"memory_peak_bytes":null,)"
             R"("comm_exposed_fraction":null,"data_wait_fraction":null,"joules_per_token":null,)"
-            R"("eta_seconds":null})");
+            R"("eta_seconds":null,"goodput":null})");
   metrics.mfu = 0.5;
   metrics.memory_peak_bytes = Index{1} << 40;
   metrics.eta_seconds = 60;

@@ -16,7 +16,7 @@ constexpr auto patience = std::chrono::seconds(120);
 std::vector<nlohmann::json> without_times(std::vector<nlohmann::json> steps) {
   for (nlohmann::json& step : steps) {
     for (const char* key : {"step_seconds", "tokens_per_second", "mfu", "comm_exposed_fraction",
-                            "data_wait_fraction", "eta_seconds"})
+                            "data_wait_fraction", "eta_seconds", "goodput"})
       step.erase(key);
   }
   return steps;

@@ -1,0 +1,85 @@
+#include "launch/events.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/file_descriptor.h"
+#include "core/log.h"
+
+namespace tokenwerk {
+namespace {
+
+std::string time_text(double unix_seconds) {
+  const auto milliseconds = static_cast<std::int64_t>(std::llround(unix_seconds * 1000));
+  const std::time_t seconds = milliseconds / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     milliseconds % 1000);
+}
+
+/// The other way; nothing where the text is no such time.
+std::optional<double> time_of(const std::string& text) {
+  std::tm parts{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr || *rest != '.') return std::nullopt;
+  return static_cast<double>(::timegm(&parts)) + std::strtod(rest, nullptr);
+}
+
+}  // namespace
+
+double unix_seconds_now() {
+  timeval now{};
+  ::gettimeofday(&now, nullptr);
+  return static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_usec);
+}
+
+std::string json_line(const RunEvent& event, double unix_seconds) {
+  nlohmann::ordered_json json{{"time", time_text(unix_seconds)}, {"event", event.name}};
+  const auto add = [&json](const char* name, const auto& value) {
+    if (value) json[name] = *value;
+  };
+  add("attempt", event.attempt);
+  add("step", event.step);
+  add("rank", event.rank);
+  if (!event.host.empty()) json["host"] = event.host;
+  add("ranks", event.ranks);
+  add("exit_code", event.exit_code);
+  add("seconds_lost", event.seconds_lost);
+  if (!event.what.empty()) json["what"] = event.what;
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void EventLog::write(const RunEvent& event) const {
+  const std::string line = json_line(event, unix_seconds_now()) + "\n";
+  const FileDescriptor file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
+  // One write a line: lines of two writers do not mix.
+  if (!file || ::write(file.get(), line.data(), line.size()) != std::ssize(line))
+    log_warning("{}: the event {} cannot be written: {}", path_.string(), event.name,
+                std::strerror(errno));
+}
+
+std::optional<double> EventLog::began() const {
+  std::ifstream stream(path_);
+  std::string line;
+  if (!std::getline(stream, line)) return std::nullopt;
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (!json.is_object() || !json.contains("time") || !json["time"].is_string()) return std::nullopt;
+  return time_of(json["time"]);
+}
+
+void EventLog::begin_anew() const {
+  std::error_code ignored;  // none may be there
+  std::filesystem::rename(path_, path_.parent_path() / "events.previous.jsonl", ignored);
+}
+
+}  // namespace tokenwerk

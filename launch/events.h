@@ -1,0 +1,49 @@
+#pragma once
+/// events.jsonl in log.directory: what happened to a run beside its steps, one JSON object a line.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "core/dtype.h"
+
+namespace tokenwerk {
+
+/// What, who, when (written with it), and what it cost. What does not apply is left out.
+struct RunEvent {
+  std::string name;  ///< "start", "resume", "died", "hang", "restart", "saved", "done", ...
+  std::optional<Index> attempt = {};  ///< of the supervisor, from 1
+  std::optional<Index> step = {};     ///< the last one done
+  std::optional<Index> rank = {};
+  std::string host = {};
+  std::optional<Index> ranks = {};
+  std::optional<Index> exit_code = {};
+  std::optional<double> seconds_lost = {};
+  std::string what = {};
+};
+
+/// A line without its end; `unix_seconds` becomes ISO 8601, UTC, with milliseconds.
+[[nodiscard]] std::string json_line(const RunEvent& event, double unix_seconds);
+
+[[nodiscard]] double unix_seconds_now();
+
+/// Appends; trainer and supervisor do so in turns.
+class EventLog {
+ public:
+  explicit EventLog(const std::filesystem::path& log_directory)
+      : path_(log_directory / "events.jsonl") {}
+
+  /// Whatever happens to the file, the run goes on: a line that cannot be written is warned of.
+  void write(const RunEvent& event) const;
+
+  /// When the first of these events was; nothing where there is none yet.
+  [[nodiscard]] std::optional<double> began() const;
+
+  /// Leaves what is there as events.previous.jsonl: another run begins.
+  void begin_anew() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace tokenwerk

@@ -1,0 +1,83 @@
+#include "launch/heartbeat.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/log.h"
+#include "launch/counted.h"
+#include "launch/events.h"
+
+namespace tokenwerk {
+namespace {
+
+/// Each beat is written over the one before, so that all have the same length.
+constexpr std::size_t line_bytes = 256;
+
+}  // namespace
+
+std::optional<Index> own_attempt() {
+  const char* text = std::getenv(attempt_variable);
+  return text == nullptr ? std::nullopt : number_of<Index>(text);
+}
+
+std::filesystem::path heartbeat_file(const std::filesystem::path& log_directory) {
+  return log_directory / ".heartbeat";
+}
+
+std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  std::string line;
+  if (!std::getline(stream, line)) return std::nullopt;
+  Heartbeat out;
+  try {
+    const auto json = nlohmann::json::parse(line);
+    json.at("attempt").get_to(out.attempt);
+    json.at("beat").get_to(out.beat);
+    json.at("step").get_to(out.step);
+    json.at("saved_step").get_to(out.saved_step);
+    json.at("saved_at").get_to(out.saved_at);
+    json.at("phase").get_to(out.phase);
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;  // half of one beat and half of the next
+  }
+  return out;
+}
+
+HeartbeatWriter::HeartbeatWriter(const std::filesystem::path& log_directory, int rank)
+    : path_(heartbeat_file(log_directory)) {
+  const auto attempt = own_attempt();
+  if (rank != 0 || !attempt) return;
+  last_.attempt = *attempt;
+  file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file_)
+    log_warning("{}: no sign of life can be given: {}", path_.string(), std::strerror(errno));
+}
+
+void HeartbeatWriter::beat(std::string_view phase, Index step) {
+  if (!file_) return;
+  ++last_.beat;
+  last_.step = step;
+  last_.phase = phase;
+  std::string line =
+      nlohmann::ordered_json{{"attempt", last_.attempt},   {"beat", last_.beat},
+                             {"step", last_.step},         {"saved_step", last_.saved_step},
+                             {"saved_at", last_.saved_at}, {"phase", last_.phase}}
+          .dump();
+  line.resize(line_bytes - 1, ' ');
+  line.push_back('\n');
+  if (::pwrite(file_.get(), line.data(), line.size(), 0) == std::ssize(line)) return;
+  log_warning("{}: no sign of life can be given: {}", path_.string(), std::strerror(errno));
+  file_ = {};
+}
+
+void HeartbeatWriter::saved(Index step) {
+  last_.saved_step = step;
+  last_.saved_at = unix_seconds_now();
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,109 @@
+#include "launch/injection.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <sstream>
+#include <string_view>
+#include <thread>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "launch/counted.h"
+#include "launch/faults.h"
+#include "launch/heartbeat.h"
+#include "launch/nearest.h"
+
+namespace tokenwerk {
+namespace {
+
+constexpr const char* where = "--inject";
+
+const std::vector<std::string_view>& kinds() {
+  static const std::vector<std::string_view> names{"kill", "stop", "exit", "slow"};
+  return names;  // in the order of Injection::Kind
+}
+
+void read_kind(const std::string& text, Injection& injection, Faults& faults) {
+  for (std::size_t i = 0; i < kinds().size(); ++i) {
+    if (text != kinds()[i]) continue;
+    injection.kind = static_cast<Injection::Kind>(i);
+    return;
+  }
+  faults.add(where, "",
+             fmt::format("no fault is called {}; the nearest known one is {}", text,
+                         nearest(text, kinds())));
+}
+
+/// "step=17"
+void read_setting(const std::string& text, Injection& injection, Faults& faults) {
+  const std::size_t equals = text.find('=');
+  const std::string name = text.substr(0, equals);
+  const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
+  if (name == "seconds") {
+    if (const auto number = number_of<double>(value); number && *number >= 0)
+      injection.seconds = *number;
+    else
+      faults.add(where, "", fmt::format("{}: seconds want a number", text));
+    return;
+  }
+  Index* member = name == "rank"      ? &injection.rank
+                  : name == "step"    ? &injection.step
+                  : name == "attempt" ? &injection.attempt
+                                      : nullptr;
+  const auto number = number_of<Index>(value);
+  if (member == nullptr || !number || *number < 0)
+    faults.add(where, "", fmt::format("{}: rank=N, step=N, attempt=N, seconds=X are known", text));
+  else
+    *member = *number;
+}
+
+Injection injection_of(const std::string& text, Faults& faults) {
+  Injection out;
+  const std::size_t colon = text.find(':');
+  read_kind(text.substr(0, colon), out, faults);
+  std::istringstream settings(colon == std::string::npos ? "" : text.substr(colon + 1));
+  for (std::string setting; std::getline(settings, setting, ',');)
+    read_setting(setting, out, faults);
+  return out;
+}
+
+void strike(const Injection& injection) {
+  flush_log();
+  switch (injection.kind) {
+    case Injection::Kind::kill: ::raise(SIGKILL); break;
+    case Injection::Kind::stop: ::raise(SIGSTOP); break;
+    case Injection::Kind::exit: ::_exit(1);
+    case Injection::Kind::slow:
+      std::this_thread::sleep_for(std::chrono::duration<double>(injection.seconds));
+      break;
+  }
+}
+
+}  // namespace
+
+std::vector<Injection> read_injections(const std::vector<std::string>& texts) {
+  if (texts.empty()) return {};
+  const char* allowed = std::getenv(injection_variable);
+  TW_CHECK_AS(ConfigError, allowed != nullptr && std::string_view(allowed) == "1",
+              "--inject breaks a run on purpose, for tests: it wants ", injection_variable,
+              "=1 in the environment");
+  Faults faults;
+  std::vector<Injection> out;
+  for (const std::string& text : texts) out.push_back(injection_of(text, faults));
+  faults.raise();
+  return out;
+}
+
+void inject(const std::vector<Injection>& injections, Index rank, Index step) {
+  for (const Injection& injection : injections) {
+    const bool lasts = injection.kind == Injection::Kind::slow;
+    const bool due = lasts ? step >= injection.step : step == injection.step;
+    if (due && injection.rank == rank && injection.attempt == own_attempt().value_or(1))
+      strike(injection);
+  }
+}
+
+}  // namespace tokenwerk

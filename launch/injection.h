@@ -1,0 +1,36 @@
+#pragma once
+/// Faults that a test asks for: a rank that dies, stops or slows down at a step.
+
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace tokenwerk {
+
+/// The variable that must be 1 for --inject to be obeyed: nobody breaks a run by a flag alone.
+inline constexpr const char* injection_variable = "TOKENWERK_ALLOW_INJECT";
+
+/// One fault: "kill:rank=3,step=17" and, unless it is of the first attempt, ",attempt=2".
+struct Injection {
+  enum class Kind {
+    kill,  ///< SIGKILL before the step
+    stop,  ///< SIGSTOP before the step
+    exit,  ///< leaves without a word, code 1
+    slow,  ///< sleeps `seconds` before this step and each one after it
+  };
+  Kind kind = Kind::kill;
+  Index rank = 0;
+  Index step = 1;
+  Index attempt = 1;
+  double seconds = 0;
+};
+
+/// Throws one ConfigError that lists what is wrong with any of the texts, or that injections are
+/// not allowed here.
+[[nodiscard]] std::vector<Injection> read_injections(const std::vector<std::string>& texts);
+
+/// Does to this rank what is due before this step.
+void inject(const std::vector<Injection>& injections, Index rank, Index step);
+
+}  // namespace tokenwerk

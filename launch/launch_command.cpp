@@ -1,0 +1,181 @@
+#include "launch/launch_command.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "core/log.h"
+#include "launch/exit_code.h"
+#include "launch/injection.h"
+#include "launch/recipe_options.h"
+#include "launch/supervisor/child_process.h"
+#include "launch/supervisor/slurm_script.h"
+#include "launch/supervisor/supervisor.h"
+
+namespace tokenwerk {
+namespace {
+
+struct LaunchArguments {
+  std::shared_ptr<RecipeArguments> recipe;
+  std::string hosts, spares, starter = "mpirun";
+  Index ranks_per_host = 1, threads = 0, restarts = 3, nodes = 0;
+  double hang_seconds = 900, grace_seconds = 120;
+  bool slurm = false, dry_run = false;
+  std::vector<std::string> slurm_options;
+};
+
+void add_options(CLI::App& command, LaunchArguments& launch) {
+  const auto add = [&command](const char* name, auto& value, const char* help, const char* type) {
+    return command.add_option(name, value, help)->type_name(type)->capture_default_str();
+  };
+  const auto at_least = [](double least) { return CLI::Range(least, 1e9).description(""); };
+  add("--hosts", launch.hosts,
+      "Hosts: n1,n2:4 or a file with one a line\n(default: those of the Slurm job, or this "
+      "machine)",
+      "FILE|LIST");
+  add("--ranks-per-host", launch.ranks_per_host, "Ranks on each host: one for each GPU", "INTEGER")
+      ->check(at_least(1));
+  add("--spares", launch.spares, "Hosts that take the places of failed ones", "FILE|LIST");
+  add("--threads-per-rank", launch.threads,
+      "Threads of a rank, each on a core of its own\n(0: the cores of a host divided by its ranks)",
+      "INTEGER")
+      ->check(at_least(0));
+  add("--starter", launch.starter, "What starts the ranks; srun within a Slurm job", "mpirun|srun")
+      ->check(CLI::IsMember({"mpirun", "srun"}).description(""));
+  add("--restarts", launch.restarts, "Restarts in a row that bring no new checkpoint", "INTEGER")
+      ->check(at_least(0));
+  add("--hang-seconds", launch.hang_seconds,
+      "Longest time without a step, a validation or a save:\nlonger is a hang, killed and "
+      "restarted",
+      "NUMBER")
+      ->check(at_least(1));
+  add("--grace-seconds", launch.grace_seconds, "Longest time for saving when asked to stop",
+      "NUMBER")
+      ->check(at_least(1));
+  command.add_flag("--slurm", launch.slurm, "Write a batch script of this run and submit it");
+  add("--nodes", launch.nodes, "With --slurm: hosts", "INTEGER")->check(at_least(1));
+  add("--sbatch", launch.slurm_options,
+      "With --slurm: an option of sbatch, --sbatch=--time=24:00:00", "TEXT")
+      ->take_all();
+  command.add_flag("--dry-run", launch.dry_run, "Print what would run, and run nothing");
+}
+
+SupervisorOptions supervisor_options(const LaunchArguments& launch) {
+  SupervisorOptions options;
+  options.recipe = {launch.recipe->file, launch.recipe->flags, launch.recipe->injections};
+  (void)read_injections(launch.recipe->injections);
+  options.hosts = launch.hosts.empty() ? hosts_of_slurm_job(launch.ranks_per_host)
+                                       : read_hosts(launch.hosts, launch.ranks_per_host);
+  if (options.hosts.empty()) options.hosts = {{own_host_name(), launch.ranks_per_host}};
+  if (!launch.spares.empty()) options.spares = read_hosts(launch.spares, launch.ranks_per_host);
+  options.starter = launch.starter == "srun" ? Starter::srun : Starter::mpirun;
+  TW_CHECK_AS(ConfigError,
+              options.starter == Starter::mpirun || std::getenv("SLURM_JOB_ID") != nullptr,
+              "--starter srun works within a Slurm job; launch --slurm submits one");
+  options.threads = launch.threads;
+  options.restarts = launch.restarts;
+  options.hang_seconds = launch.hang_seconds;
+  options.grace_seconds = launch.grace_seconds;
+  return options;
+}
+
+/// The command that runs within the job: the same, on the job's hosts, from the newest checkpoint,
+/// since a job may run again.
+std::vector<std::string> command_in_job(const LaunchArguments& launch) {
+  std::vector<std::string> out{own_program(), "launch", launch.recipe->file};
+  const auto add = [&out](const char* name, const auto& value) {
+    out.insert(out.end(), {name, fmt::format("{}", value)});
+  };
+  add("--ranks-per-host", launch.ranks_per_host);
+  add("--starter", launch.starter);
+  if (launch.threads > 0) add("--threads-per-rank", launch.threads);
+  add("--restarts", launch.restarts);
+  add("--hang-seconds", launch.hang_seconds);
+  add("--grace-seconds", launch.grace_seconds);
+  bool resumes = false;
+  for (const RecipeFlag& flag : launch.recipe->flags) {
+    out.insert(out.end(), {"--" + flag.key, flag.value});
+    resumes = resumes || flag.key == "checkpoint.resume";
+  }
+  if (!resumes) out.insert(out.end(), {"--checkpoint.resume", "latest"});
+  return out;
+}
+
+/// The batch script for a recipe that is legal on the job's ranks.
+std::string script_of(const LaunchArguments& launch, const Recipe& recipe) {
+  return slurm_script({.nodes = launch.nodes,
+                       .ranks_per_node = launch.ranks_per_host,
+                       .threads = launch.threads,
+                       .gpus = recipe.device.kind == "cuda",
+                       .grace_seconds = launch.grace_seconds,
+                       .output = recipe.log.directory + "/slurm-%j.out",
+                       .options = launch.slurm_options,
+                       .command = command_in_job(launch)});
+}
+
+int submit(const LaunchArguments& launch) {
+  TW_CHECK_AS(ConfigError, launch.nodes > 0, "--slurm needs the number of hosts: --nodes N");
+  TW_CHECK_AS(ConfigError, launch.hosts.empty() && launch.spares.empty(),
+              "--slurm: Slurm chooses the hosts; --sbatch=--nodelist=n1,n2 names some");
+  const Index ranks = launch.nodes * launch.ranks_per_host;
+  const Recipe recipe = read_recipe(launch.recipe->file, launch.recipe->flags, ranks);
+  const std::string script = script_of(launch, recipe);
+  const auto file = std::filesystem::path(recipe.log.directory) / "job.sbatch";
+  if (launch.dry_run) {
+    fmt::print("# {}, submitted with: sbatch {}\n{}", file.string(), file.string(), script);
+    return static_cast<int>(ExitCode::done);
+  }
+  std::error_code fault;
+  std::filesystem::create_directories(file.parent_path(), fault);
+  std::ofstream stream(file, std::ios::binary | std::ios::trunc);
+  stream << script;
+  stream.close();
+  TW_CHECK_AS(DeviceError, stream.good(), file.string(), ": cannot be written");
+  ChildProcess child({"sbatch", file.string()}, {});
+  for (;;) {
+    if (const auto code = child.wait(std::chrono::milliseconds(100))) {
+      TW_CHECK_AS(DeviceError, *code == 0, "sbatch refused ", file.string(), " with code ", *code);
+      return static_cast<int>(ExitCode::done);
+    }
+  }
+}
+
+/// mpirun would say so at every attempt.
+void check_root() {
+  if (geteuid() != 0) return;
+  for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"}) {
+    TW_CHECK_AS(ConfigError, std::getenv(name) != nullptr,
+                "mpirun starts nothing for root: be another user, or set OMPI_ALLOW_RUN_AS_ROOT=1 "
+                "and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1");
+  }
+}
+
+int launch_run(const LaunchArguments& launch) {
+  if (launch.slurm) return submit(launch);
+  TW_CHECK_AS(ConfigError, launch.nodes == 0 && launch.slurm_options.empty(),
+              "--nodes and --sbatch are for --slurm");
+  const SupervisorOptions options = supervisor_options(launch);
+  if (launch.dry_run) {
+    fmt::print("{}\n", first_command(options).text());
+    return static_cast<int>(ExitCode::done);
+  }
+  if (options.starter == Starter::mpirun) check_root();
+  return supervise(options);
+}
+
+}  // namespace
+
+void add_launch_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "launch", "Start the ranks of a run on hosts or as a Slurm job, and keep it alive");
+  const auto launch = std::make_shared<LaunchArguments>();
+  add_options(*command, *launch);
+  launch->recipe = add_recipe_options(*command);
+  command->callback([launch, &exit_code] { exit_code = launch_run(*launch); });
+}
+
+}  // namespace tokenwerk

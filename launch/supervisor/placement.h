@@ -1,0 +1,49 @@
+#pragma once
+/// Which hosts run how many ranks, and the command that starts them there.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "launch/recipe.h"
+#include "launch/supervisor/hosts.h"
+
+namespace tokenwerk {
+
+/// Who starts the ranks.
+enum class Starter { mpirun, srun };
+
+/// Ranks fill the hosts one after the other, so that tensor-parallel groups, whose ranks are
+/// consecutive, lie inside a host.
+struct Placement {
+  std::vector<Host> hosts;   ///< those that get ranks, each with as many as it gets
+  std::vector<Host> spares;  ///< the others
+  Index ranks = 1;
+  Index threads = 1;  ///< of a rank
+  Index cores = 1;    ///< of a host
+};
+
+/// The first hosts that hold so many ranks; the rest are spares.
+[[nodiscard]] Placement placed(const std::vector<Host>& hosts, Index ranks);
+
+/// A program to start: its arguments, itself first, and what is added to its environment.
+struct Command {
+  std::vector<std::string> arguments;
+  std::map<std::string, std::string> variables;
+
+  /// As one types it into a shell.
+  [[nodiscard]] std::string text() const;
+};
+
+/// Starts `program`, its arguments after it, on every rank of the placement: ranks by host, each
+/// bound to cores of its own where there are enough, with the variables and those of ours that
+/// tokenwerk and its libraries read (TOKENWERK_*, OMP_*, NCCL_*, CUDA_*, UCX_*, LD_LIBRARY_PATH).
+/// Throws ConfigError for hosts of different numbers of ranks under srun, which knows one for all.
+[[nodiscard]] Command start_command(Starter starter, const Placement& placement,
+                                    const std::vector<std::string>& program,
+                                    const std::map<std::string, std::string>& variables);
+
+/// This program's own file.
+[[nodiscard]] std::string own_program();
+
+}  // namespace tokenwerk

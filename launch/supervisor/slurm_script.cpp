@@ -1,0 +1,47 @@
+#include "launch/supervisor/slurm_script.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+namespace tokenwerk {
+namespace {
+
+/// The body, which no job changes but for the command.
+constexpr const char* body = R"(
+{} &
+run=$!
+trap 'kill -USR1 "$run" 2>/dev/null' USR1 TERM INT
+
+# A trapped signal ends `wait` early: only the end of the run counts.
+wait "$run"
+while kill -0 "$run" 2>/dev/null; do wait "$run"; done
+wait "$run"
+code=$?
+
+if ((code == 75)); then
+  echo "saved and stopped: job $SLURM_JOB_ID goes back into the queue"
+  scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"
+)";
+
+}  // namespace
+
+std::string slurm_script(const SlurmJob& job) {
+  std::string text = "#!/bin/bash\n";
+  const auto add = [&text](const std::string& option) { text += "#SBATCH " + option + "\n"; };
+  add("--job-name=tokenwerk");
+  add(fmt::format("--nodes={}", job.nodes));
+  add(fmt::format("--ntasks-per-node={}", job.ranks_per_node));
+  if (job.threads > 0) add(fmt::format("--cpus-per-task={}", job.threads));
+  if (job.gpus) add(fmt::format("--gpus-per-node={}", job.ranks_per_node));
+  add(fmt::format("--signal=B:USR1@{:.0f}", std::ceil(job.grace_seconds)));
+  add("--requeue");
+  add("--open-mode=append");
+  add("--output=" + job.output);
+  for (const std::string& option : job.options) add(option);
+  return text + fmt::format(fmt::runtime(body), Command{job.command, {}}.text());
+}
+
+}  // namespace tokenwerk

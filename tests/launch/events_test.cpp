@@ -1,0 +1,86 @@
+/// events.jsonl and the sign of life.
+
+#include "launch/events.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "launch/heartbeat.h"
+#include "tests/support/temporary_folder.h"
+
+namespace tokenwerk {
+namespace {
+
+TEST(Events, AreOneObjectALineWithWhatApplies) {
+  EXPECT_EQ(json_line(RunEvent{.name = "died",
+                               .attempt = 2,
+                               .step = 17,
+                               .rank = 3,
+                               .host = "n2",
+                               .seconds_lost = 1.5,
+                               .what = "a \"word\""},
+                      1763842534.25),
+            R"({"time":"2025-11-22T20:15:34.250Z","event":"died","attempt":2,"step":17,)"
+            R"("rank":3,"host":"n2","seconds_lost":1.5,"what":"a \"word\""})");
+}
+
+TEST(Events, TheFirstOneTellsWhenTheRunBegan) {
+  const test::TemporaryFolder folder;
+  const EventLog log(folder.path());
+  EXPECT_EQ(log.began(), std::nullopt);
+  const double before = unix_seconds_now();
+  log.write({.name = "start"});
+  log.write({.name = "done"});
+  ASSERT_TRUE(log.began());
+  EXPECT_NEAR(*log.began(), before, 60);
+  EXPECT_GE(*log.began(), before - 0.001) << "to the millisecond";
+  log.begin_anew();
+  EXPECT_EQ(log.began(), std::nullopt);
+  EXPECT_FALSE(test::read_file(folder.path() / "events.previous.jsonl").empty());
+}
+
+TEST(Events, AFolderThatIsGoneEndsNothing) { EventLog("/nowhere/at/all").write({.name = "saved"}); }
+
+class SignOfLife : public testing::Test {
+ protected:
+  void SetUp() override { ::setenv(attempt_variable, "4", 1); }
+  void TearDown() override { ::unsetenv(attempt_variable); }
+  [[nodiscard]] std::optional<Heartbeat> read() const {
+    return read_heartbeat(heartbeat_file(folder_.path()));
+  }
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(SignOfLife, ReadsAsItWasWrittenAndEachDiffers) {
+  HeartbeatWriter writer(folder_.path(), 0);
+  writer.beat("a long phase to begin with", 0);
+  const auto first = read();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->attempt, 4);
+  writer.saved(10);
+  writer.beat("step", 12);
+  const auto second = read();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->step, 12);
+  EXPECT_EQ(second->saved_step, 10);
+  EXPECT_GT(second->saved_at, 0);
+  EXPECT_EQ(second->phase, "step");
+  writer.beat("step", 12);
+  EXPECT_NE(read(), second);
+}
+
+TEST_F(SignOfLife, IsGivenByTheFirstRankOfASupervisedRunOnly) {
+  HeartbeatWriter(folder_.path(), 1).beat("step", 1);
+  ::unsetenv(attempt_variable);
+  HeartbeatWriter(folder_.path(), 0).beat("step", 1);
+  EXPECT_FALSE(read());
+}
+
+TEST_F(SignOfLife, AHalfWrittenOneIsNone) {
+  test::write_file(heartbeat_file(folder_.path()), "{\"attempt\": 4, \"be");
+  EXPECT_FALSE(read());
+}
+
+}  // namespace
+}  // namespace tokenwerk

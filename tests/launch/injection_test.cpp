@@ -1,0 +1,55 @@
+/// Faults on request: their texts, and that nobody gets one by accident.
+
+#include "launch/injection.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "core/error.h"
+
+namespace tokenwerk {
+namespace {
+
+std::string fault_of(const std::vector<std::string>& texts) {
+  try {
+    (void)read_injections(texts);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+class Injections : public testing::Test {
+ protected:
+  void SetUp() override { ::setenv(injection_variable, "1", 1); }
+  void TearDown() override { ::unsetenv(injection_variable); }
+};
+
+TEST_F(Injections, AreRead) {
+  const auto all = read_injections({"kill:rank=3,step=17", "slow:seconds=0.5,attempt=2"});
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].kind, Injection::Kind::kill);
+  EXPECT_EQ(all[0].rank, 3);
+  EXPECT_EQ(all[0].step, 17);
+  EXPECT_EQ(all[0].attempt, 1);
+  EXPECT_EQ(all[1].kind, Injection::Kind::slow);
+  EXPECT_EQ(all[1].seconds, 0.5);
+  EXPECT_EQ(all[1].attempt, 2);
+}
+
+TEST_F(Injections, EveryFaultOfTheirTextsIsNamed) {
+  const std::string fault = fault_of({"kil:rank=3", "kill:rank=x,stop=1"});
+  EXPECT_NE(fault.find("the nearest known one is kill"), std::string::npos) << fault;
+  EXPECT_NE(fault.find("rank=x"), std::string::npos) << fault;
+  EXPECT_NE(fault.find("stop=1"), std::string::npos) << fault;
+}
+
+TEST_F(Injections, AreRefusedUnlessAskedForByName) {
+  ::unsetenv(injection_variable);
+  EXPECT_NE(fault_of({"kill:rank=0,step=1"}).find(injection_variable), std::string::npos);
+  EXPECT_TRUE(read_injections({}).empty());
+}
+
+}  // namespace
+}  // namespace tokenwerk

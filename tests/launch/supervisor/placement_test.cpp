@@ -1,0 +1,151 @@
+/// Hosts, the commands that start ranks on them, and fewer ranks where hosts are lost.
+
+#include "launch/supervisor/placement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "launch/supervisor/attempt.h"
+#include "launch/supervisor/elastic.h"
+#include "launch/supervisor/slurm_script.h"
+#include "tests/launch/recipe_text.h"
+#include "tests/support/temporary_folder.h"
+
+namespace tokenwerk {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string fault_of_hosts(const std::string& list) {
+  try {
+    (void)read_hosts(list, 2);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Hosts, ComeFromAListOrAFile) {
+  const std::vector<Host> wanted{{"n1", 2}, {"n2", 4}};
+  EXPECT_EQ(read_hosts("n1,n2:4", 2), wanted);
+  const test::TemporaryFolder folder;
+  test::write_file(folder.path() / "hosts", "# the cluster\nn1\n\nn2 slots=4  # more cores\n");
+  EXPECT_EQ(read_hosts((folder.path() / "hosts").string(), 2), wanted);
+}
+
+TEST(Hosts, EveryFaultIsNamedAtOnce) {
+  const std::string fault = fault_of_hosts("n1,n1,n2:x,n3:0,");
+  EXPECT_THAT(fault, HasSubstr("n1 is named twice"));
+  EXPECT_THAT(fault, HasSubstr("\"n2:x\": a host takes 1 to"));
+  EXPECT_THAT(fault, HasSubstr("\"n3:0\": a host takes 1 to"));
+  EXPECT_THAT(fault_of_hosts("no/such/file"), HasSubstr("No such file"));
+  EXPECT_THAT(fault_of_hosts(","), HasSubstr("is no host"));
+}
+
+TEST(Placement, FillsOneHostAfterTheOther) {
+  const Placement p = placed({{"n1", 4}, {"n2", 4}, {"n3", 4}}, 6);
+  EXPECT_THAT(p.hosts, ElementsAre(Host{"n1", 4}, Host{"n2", 2}));
+  EXPECT_THAT(p.spares, ElementsAre(Host{"n3", 4}));
+}
+
+Placement two_hosts(Index cores, Index threads) {
+  Placement p = placed({{"n1", 2}, {"n2", 2}}, 4);
+  p.cores = cores;
+  p.threads = threads;
+  return p;
+}
+
+TEST(StartCommand, BindsRanksToCoresOfTheirOwn) {
+  const std::string text =
+      start_command(Starter::mpirun, two_hosts(8, 4), {"tokenwerk", "train", "my run.toml"},
+                    {{"TOKENWERK_ATTEMPT", "1"}})
+          .text();
+  EXPECT_THAT(text, HasSubstr("OMP_NUM_THREADS=4 TOKENWERK_ATTEMPT=1 mpirun --host n1:2,n2:2 -n 4 "
+                              "--map-by ppr:2:node:PE=4 --bind-to core"));
+  EXPECT_THAT(text, HasSubstr("-x OMP_NUM_THREADS -x TOKENWERK_ATTEMPT"));
+  EXPECT_TRUE(text.ends_with("tokenwerk train 'my run.toml'")) << text;
+}
+
+TEST(StartCommand, BindsNothingWhereRanksAreMoreThanCores) {
+  const std::string text = start_command(Starter::mpirun, two_hosts(1, 1), {"x"}, {}).text();
+  EXPECT_THAT(text, HasSubstr("--oversubscribe --bind-to none"));
+  EXPECT_THAT(text, Not(HasSubstr("PE=")));
+}
+
+TEST(StartCommand, GivesSrunOneNumberOfRanksForAllHosts) {
+  const std::string text = start_command(Starter::srun, two_hosts(8, 4), {"x"}, {}).text();
+  EXPECT_THAT(text, HasSubstr("srun --mpi=pmix --kill-on-bad-exit=1 --distribution=block "
+                              "--nodelist=n1,n2 --nodes=2 --ntasks=4 --ntasks-per-node=2 "
+                              "--cpus-per-task=4 --cpu-bind=cores x"));
+  EXPECT_THROW((void)start_command(Starter::srun, placed({{"n1", 1}, {"n2", 2}}, 3), {"x"}, {}),
+               ConfigError);
+}
+
+TEST(Blame, IsReadFromTheLinesOfEveryStarter) {
+  const auto of_mpirun = blame_of(
+      "mpirun noticed that process rank 3 with PID 71 on node n2 exited on signal 9 (Killed).");
+  ASSERT_TRUE(of_mpirun);
+  EXPECT_EQ(of_mpirun->host, "n2");
+  EXPECT_EQ(of_mpirun->rank, 3);
+  const auto lost = blame_of("  Remote daemon: [[29161,0],2] on node n3");
+  ASSERT_TRUE(lost);
+  EXPECT_EQ(lost->host, "n3");
+  EXPECT_EQ(lost->rank, std::nullopt);
+  const auto of_srun = blame_of("srun: error: n4: task 7: Killed");
+  ASSERT_TRUE(of_srun);
+  EXPECT_EQ(of_srun->host, "n4");
+  EXPECT_EQ(of_srun->rank, 7);
+  const auto of_rank = blame_of("rank 1 host n5: no such device");
+  ASSERT_TRUE(of_rank);
+  EXPECT_EQ(of_rank->host, "n5");
+  EXPECT_FALSE(blame_of("step 3/60  loss 4.1"));
+}
+
+class Elastic : public testing::Test {
+ protected:
+  /// global_batch 12, micro_batch 1
+  RecipeSource source(std::vector<RecipeFlag> flags = {}) {
+    const auto file = folder_.path() / "run.toml";
+    test::write_file(file, test::small);
+    flags.push_back({"training.global_batch", "12"});
+    flags.push_back({"training.micro_batch", "1"});
+    return {file.string(), flags};
+  }
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(Elastic, TheDataAxisShrinksToADivisorOfTheBatch) {
+  EXPECT_EQ(most_legal_ranks(source(), 12, 12), 12);
+  EXPECT_EQ(most_legal_ranks(source(), 12, 11), 6);
+  EXPECT_EQ(most_legal_ranks(source(), 12, 5), 4);
+  EXPECT_EQ(most_legal_ranks(source(), 12, 40), 12) << "never more than asked for";
+}
+
+TEST_F(Elastic, ReplicasStayWhole) {
+  const RecipeSource two = source({{"parallel.tensor", "2"}, {"parallel.data", "6"}});
+  EXPECT_EQ(most_legal_ranks(two, 12, 9), 8);
+  EXPECT_EQ(most_legal_ranks(two, 12, 1), std::nullopt);
+  EXPECT_EQ(flags_on(two, 12, 8).back().value, "4") << "a degree that was given follows";
+  EXPECT_EQ(flags_on(two, 12, 12).size(), two.flags.size());
+}
+
+TEST(SlurmScript, SavesOnItsSignalAndComesBack) {
+  const std::string script = slurm_script({.nodes = 4,
+                                           .ranks_per_node = 8,
+                                           .gpus = true,
+                                           .grace_seconds = 90,
+                                           .output = "run/slurm-%j.out",
+                                           .options = {"--partition=gpu"},
+                                           .command = {"tokenwerk", "launch", "r.toml"}});
+  for (const char* line : {"#!/bin/bash\n", "#SBATCH --nodes=4\n", "#SBATCH --ntasks-per-node=8\n",
+                           "#SBATCH --gpus-per-node=8\n", "#SBATCH --signal=B:USR1@90\n",
+                           "#SBATCH --requeue\n", "#SBATCH --partition=gpu\n",
+                           "\ntokenwerk launch r.toml &\n", "scontrol requeue \"$SLURM_JOB_ID\"\n"})
+    EXPECT_THAT(script, HasSubstr(line));
+}
+
+}  // namespace
+}  // namespace tokenwerk

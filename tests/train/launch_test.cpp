@@ -1,0 +1,141 @@
+/// Law 4 through `tokenwerk launch`: whatever kills the ranks, the run reaches its last step with
+/// the losses of one that met nothing.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "tests/support/training.h"
+
+namespace tokenwerk {
+namespace {
+
+constexpr auto patience = std::chrono::seconds(120);
+
+class Launch : public testing::Test {
+ protected:
+  /// `tokenwerk launch` of two ranks into the run's folder.
+  [[nodiscard]] static std::vector<std::string> command(const std::string& run,
+                                                        const std::vector<std::string>& flags) {
+    std::vector<std::string> arguments{
+        "launch",     "recipe.toml", "--ranks-per-host",   "2", "--log.directory", run,
+        "--restarts", "2",           "--checkpoint.every", "5"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return tokenwerk_command(1, arguments);
+  }
+  [[nodiscard]] static std::map<std::string, std::string> environment() {
+    auto variables = training_environment();
+    variables["TOKENWERK_ALLOW_INJECT"] = "1";
+    return variables;
+  }
+  [[nodiscard]] CommandResult launch(const std::string& run,
+                                     const std::vector<std::string>& flags) const {
+    return run_command(command(run, flags), folder_.path(), environment());
+  }
+  /// The events of this name.
+  [[nodiscard]] std::vector<nlohmann::json> events(const std::string& run,
+                                                   const std::string& name) const {
+    std::vector<nlohmann::json> out;
+    std::ifstream stream(folder_.path() / run / "events.jsonl");
+    for (std::string line; std::getline(stream, line);) {
+      const auto json = nlohmann::json::parse(line);
+      if (json.at("event") == name) out.push_back(json);
+    }
+    return out;
+  }
+
+  const TrainingFolder folder_{gpt_model};
+};
+
+TEST_F(Launch, AKilledRankCostsTheStepsSinceTheLastCheckpointAndNothingElse) {
+  folder_.train(2, "whole");
+  const CommandResult result = launch(
+      "killed", {"--inject", "kill:rank=1,step=13", "--inject", "kill:rank=0,step=18,attempt=2"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_EQ(folder_.losses("killed"), folder_.losses("whole"));
+  const auto died = events("killed", "died");
+  ASSERT_EQ(died.size(), 2u);
+  EXPECT_EQ(died[0].at("rank"), 1);
+  EXPECT_EQ(died[0].at("step"), 12);
+  EXPECT_EQ(died[1].at("rank"), 0);
+  EXPECT_GT(died[1].at("seconds_lost"), 0);
+  const auto resumed = events("killed", "resume");
+  ASSERT_EQ(resumed.size(), 2u);
+  EXPECT_EQ(resumed[0].at("step"), 10);
+  EXPECT_EQ(resumed[1].at("step"), 15);
+  EXPECT_EQ(events("killed", "start").size(), 1u);
+  EXPECT_EQ(events("killed", "done").size(), 1u);
+}
+
+TEST_F(Launch, ADeathBeforeTheFirstCheckpointStartsAgain) {
+  folder_.train(2, "whole");
+  const CommandResult result = launch("early", {"--inject", "exit:rank=0,step=3"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_EQ(folder_.losses("early"), folder_.losses("whole"));
+}
+
+TEST_F(Launch, AStoppedRankIsAHangThatEndsAndRestarts) {
+  folder_.train(2, "whole");
+  const CommandResult result =
+      launch("hung", {"--inject", "stop:rank=1,step=13", "--hang-seconds", "3"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_EQ(folder_.losses("hung"), folder_.losses("whole"));
+  EXPECT_EQ(events("hung", "hang").size(), 1u);
+}
+
+TEST_F(Launch, GivesUpWhereRestartsBringNoCheckpoint) {
+  std::vector<std::string> faults;
+  for (const char* attempt : {"1", "2", "3"}) {
+    faults.emplace_back("--inject");
+    faults.push_back(std::string("kill:rank=1,step=2,attempt=") + attempt);
+  }
+  const CommandResult result = launch("lost", faults);
+  EXPECT_EQ(result.exit_code, 4) << result.output;
+  EXPECT_EQ(events("lost", "died").size(), 3u);
+  EXPECT_EQ(events("lost", "gave_up").size(), 1u);
+}
+
+TEST_F(Launch, ASignalSavesEndsWith75AndTheNextLaunchGoesOn) {
+  const std::vector<std::string> longer{"--training.steps", "100", "--checkpoint.every", "0"};
+  folder_.train(2, "whole", longer);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string run = "signal" + std::to_string(signal);
+    auto flags = longer;
+    flags.insert(flags.end(), {"--inject", "slow:rank=0,step=6,seconds=0.05"});
+    RunningCommand running(command(run, flags), folder_.path(), environment());
+    ASSERT_TRUE(running.wait_for_output("step 5/100", patience)) << running.output();
+    running.send(signal);
+    const CommandResult result = running.wait();
+    ASSERT_EQ(result.exit_code, 75) << result.output;
+    ASSERT_LT(folder_.losses(run).size(), 100u);
+    flags = longer;
+    flags.insert(flags.end(), {"--checkpoint.resume", "latest"});
+    ASSERT_EQ(launch(run, flags).exit_code, 0);
+    EXPECT_EQ(folder_.losses(run), folder_.losses("whole"));
+  }
+}
+
+TEST_F(Launch, WhatNoRestartCanMendEndsAtOnce) {
+  const CommandResult recipe = launch("wrong", {"--training.stepz", "3", "--parallel.tensor", "3"});
+  EXPECT_EQ(recipe.exit_code, 2) << recipe.output;
+  EXPECT_NE(recipe.output.find("--training.steps"), std::string::npos) << recipe.output;
+  EXPECT_NE(recipe.output.find("parallel.tensor"), std::string::npos) << recipe.output;
+  const CommandResult policy = launch("nan", {"--training.learning_rate", "1e30"});
+  EXPECT_EQ(policy.exit_code, 5) << policy.output;
+  EXPECT_TRUE(events("nan", "died").empty());
+}
+
+TEST_F(Launch, ADryRunPrintsWhatWouldRunAndRunsNothing) {
+  const CommandResult result =
+      launch("dry", {"--dry-run", "--hosts", "n1,n2", "--threads-per-rank", "1"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("mpirun --host n1:2,n2:2 -n 4"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("train recipe.toml --checkpoint.every 5 --log.directory dry"),
+            std::string::npos)
+      << result.output;
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "dry"));
+}
+
+}  // namespace
+}  // namespace tokenwerk
