@@ -10,7 +10,6 @@
 
 #include "core/log.h"
 #include "launch/counted.h"
-#include "launch/events.h"
 
 namespace tokenwerk {
 namespace {
@@ -39,8 +38,6 @@ std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& file) {
     json.at("attempt").get_to(out.attempt);
     json.at("beat").get_to(out.beat);
     json.at("step").get_to(out.step);
-    json.at("saved_step").get_to(out.saved_step);
-    json.at("saved_at").get_to(out.saved_at);
     json.at("phase").get_to(out.phase);
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;  // half of one beat and half of the next
@@ -73,11 +70,6 @@ void HeartbeatWriter::beat(std::string_view phase, Index step) {
   if (::pwrite(file_.get(), line.data(), line.size(), 0) == std::ssize(line)) return;
   log_warning("{}: no sign of life can be given: {}", path_.string(), std::strerror(errno));
   file_ = {};
-}
-
-void HeartbeatWriter::saved(Index step) {
-  last_.saved_step = step;
-  last_.saved_at = unix_seconds_now();
 }
 
 }  // namespace tokenwerk

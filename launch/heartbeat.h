@@ -21,11 +21,9 @@ inline constexpr const char* attempt_variable = "TOKENWERK_ATTEMPT";
 
 struct Heartbeat {
   Index attempt = 0;
-  Index beat = 0;        ///< grows with each
-  Index step = 0;        ///< done
-  Index saved_step = 0;  ///< of the newest checkpoint that this attempt wrote
-  double saved_at = 0;   ///< unix time of that; 0: there is none
-  std::string phase;     ///< what is being done: "loading", "step", "validating", "saving"
+  Index beat = 0;     ///< grows with each
+  Index step = 0;     ///< done
+  std::string phase;  ///< what is being done: "loading", "step", "validating", "saving"
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
@@ -42,8 +40,6 @@ class HeartbeatWriter {
 
   /// A file that cannot be written is warned of once: the supervisor will speak of a hang.
   void beat(std::string_view phase, Index step);
-  /// From now on the beats tell of this checkpoint.
-  void saved(Index step);
 
  private:
   std::filesystem::path path_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "launch/recipe_keys.h"
+#include "launch/save_interval.h"
 #include "parallel/pipeline/generators.h"
 
 namespace tokenwerk {
@@ -31,6 +32,8 @@ Recipe resolved(Recipe recipe, Index ranks) {
     fill(parallel.virtual_stages, Index{stages->usual});
   fill(parallel.zero_group, parallel.zero > 0 ? *parallel.data : 1);
   fill(parallel.zero_keep, false);
+  fill(recipe.checkpoint.mtbf_hours, default_mtbf_hours(ranks));
+  fill(recipe.checkpoint.async, true);
   fill(recipe.checkpoint.directory,
        (std::filesystem::path(recipe.log.directory) / "checkpoints").string());
   return recipe;

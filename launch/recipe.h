@@ -79,9 +79,17 @@ struct ParallelSection {
   friend bool operator==(const ParallelSection&, const ParallelSection&) = default;
 };
 
+/// A number of steps, or "auto".
+struct StepInterval {
+  std::optional<Index> steps;  ///< empty: auto
+  friend bool operator==(const StepInterval&, const StepInterval&) = default;
+};
+
 struct CheckpointSection {
   std::optional<std::string> directory;
-  Index every = 1000;    ///< 0: only at the end
+  StepInterval every{1000};          ///< 0: only at the end; auto: by cost and mtbf_hours
+  std::optional<double> mtbf_hours;  ///< mean time between failures of the whole run
+  std::optional<bool> async;
   Index keep = 3;        ///< newest ones kept; 0: all
   Index keep_every = 0;  ///< steps divisible by it are kept for good; 0: none
   std::string resume = "never";

@@ -109,7 +109,12 @@ std::vector<RecipeKey> keys_of_what_a_run_leaves() {
   using enum Legal;
   return {
       {TW_KEY(checkpoint, directory), text, {}, "log.directory/checkpoints", "folder of step-00000100 and its like"},
-      {TW_KEY(checkpoint, every), not_negative, {}, "", "steps between checkpoints; 0: only at the end"},
+      {TW_KEY(checkpoint, every), interval, {}, "",
+       "steps between checkpoints; 0: only at the end; auto: by what the last one cost and mtbf_hours"},
+      {TW_KEY(checkpoint, mtbf_hours), positive, {}, "50000 / ranks",
+       "mean time between failures of the whole run, in hours, for every = auto"},
+      {TW_KEY(checkpoint, async), flag, {}, "true",
+       "whether training goes on while a checkpoint is written from a copy in host memory"},
       {TW_KEY(checkpoint, keep), not_negative, {}, "", "newest checkpoints kept; 0: all"},
       {TW_KEY(checkpoint, keep_every), not_negative, {}, "",
        "checkpoints at multiples of it are kept for good; 0: none"},

@@ -22,7 +22,8 @@ enum class Legal {
   any_integer,
   choice,
   text,
-  counts,  ///< text: numbers with commas between them
+  counts,    ///< text: numbers with commas between them
+  interval,  ///< steps, or auto
   flag
 };
 
@@ -30,9 +31,10 @@ enum class Legal {
 template <typename T>
 using Access = T& (*)(Recipe&);
 
-using Member = std::variant<Access<Index>, Access<double>, Access<std::string>,
-                            Access<std::optional<Index>>, Access<std::optional<double>>,
-                            Access<std::optional<bool>>, Access<std::optional<std::string>>>;
+using Member =
+    std::variant<Access<Index>, Access<double>, Access<std::string>, Access<StepInterval>,
+                 Access<std::optional<Index>>, Access<std::optional<double>>,
+                 Access<std::optional<bool>>, Access<std::optional<std::string>>>;
 
 struct RecipeKey {
   std::string_view section;
@@ -74,6 +76,7 @@ struct RecipeKey {
 [[nodiscard]] std::string value_text(double value);
 [[nodiscard]] std::string value_text(bool value);
 [[nodiscard]] std::string value_text(const std::string& value);
+[[nodiscard]] std::string value_text(const StepInterval& value);
 
 /// What is wrong with a flag's text that is no value of the key's type.
 [[nodiscard]] std::string fault_of_text(const RecipeKey& key, const std::string& text);
@@ -83,6 +86,7 @@ struct RecipeKey {
 [[nodiscard]] std::string fault_of(const RecipeKey& key, double value);
 [[nodiscard]] std::string fault_of(const RecipeKey& key, bool value);
 [[nodiscard]] std::string fault_of(const RecipeKey& key, const std::string& value);
+[[nodiscard]] std::string fault_of(const RecipeKey& key, const StepInterval& value);
 
 template <typename T>
 struct ValueOf {

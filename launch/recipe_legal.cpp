@@ -23,7 +23,8 @@ std::string alternatives(const std::vector<std::string_view>& words) {
 
 bool is_integer(const RecipeKey& key) {
   return std::holds_alternative<Access<Index>>(key.member) ||
-         std::holds_alternative<Access<std::optional<Index>>>(key.member);
+         std::holds_alternative<Access<std::optional<Index>>>(key.member) ||
+         key.legal == Legal::interval;
 }
 
 struct Range {
@@ -105,6 +106,7 @@ std::string legal_text(const RecipeKey& key) {
     case Legal::choice: return alternatives(key.choices);
     case Legal::text: return "text";
     case Legal::counts: return "numbers above 0, as 3,4,4,3";
+    case Legal::interval: return "an integer, 0 or more, or auto";
     case Legal::flag: return "true or false";
   }
   return {};
@@ -143,6 +145,10 @@ std::string value_text(const std::string& value) {
   return text + "\"";
 }
 
+std::string value_text(const StepInterval& value) {
+  return value.steps ? value_text(*value.steps) : "\"auto\"";
+}
+
 std::string fault_of(const RecipeKey& key, Index value) {
   const auto [least, most] = range_of(key);
   if (value >= least && value <= most) return {};
@@ -172,6 +178,10 @@ std::string fault_of(const RecipeKey& key, double value) {
 }
 
 std::string fault_of(const RecipeKey&, bool) { return {}; }
+
+std::string fault_of(const RecipeKey& key, const StepInterval& value) {
+  return value.steps ? fault_of(key, *value.steps) : std::string();
+}
 
 std::string fault_of(const RecipeKey& key, const std::string& value) {
   if (key.legal == Legal::text || key.legal == Legal::counts)

@@ -28,7 +28,10 @@ std::string_view type_name(const toml::node& node) {
 /// a real number; nothing else is converted.
 template <typename T>
 std::optional<T> value_of(const toml::node& node) {
-  if constexpr (std::is_same_v<T, double>) {
+  if constexpr (std::is_same_v<T, StepInterval>) {
+    if (const auto* steps = node.as_integer()) return StepInterval{steps->get()};
+    if (const auto* text = node.as_string(); text && text->get() == "auto") return StepInterval{};
+  } else if constexpr (std::is_same_v<T, double>) {
     if (const auto* integer = node.as_integer()) return static_cast<double>(integer->get());
     if (const auto* real = node.as_floating_point()) return real->get();
   } else {
@@ -63,6 +66,10 @@ std::optional<T> value_of(const std::string& text) {
     return std::nullopt;
   } else if constexpr (std::is_same_v<T, std::string>) {
     return is_utf8(text) ? std::optional(text) : std::nullopt;
+  } else if constexpr (std::is_same_v<T, StepInterval>) {
+    if (text == "auto") return StepInterval{};
+    const auto steps = number_of<Index>(text);
+    return steps ? std::optional(StepInterval{steps}) : std::nullopt;
   } else {
     return number_of<T>(text);
   }

@@ -66,7 +66,8 @@ StageInputs TrainStep::inputs(const StepBatches& batches, Mode mode) const {
           .first_sequence = batches.first_sequence};
 }
 
-StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batches) {
+StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batches,
+                          const std::function<void()>& before_update) {
   fill(*stream_, sums_, 0.0);
   gradients_->begin(pipeline_.schedule().microbatches);
   runner_.begin(inputs(batches, Mode::train));
@@ -76,6 +77,7 @@ StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batch
     gradients_->finish(*stream_);
     join_tied_gradients();
   }
+  before_update();
   update(settings);
 
   const StepOutcome outcome = optimizer_.outcome(*stream_);

@@ -33,7 +33,9 @@ class TrainStep {
   TrainStep(Stream& stream, Model& model, Parallelism& parallelism, const AdamW& options,
             TraceRecorder* trace);
 
-  [[nodiscard]] StepResult run(const StepSettings& settings, const StepBatches& batches);
+  /// Weights and optimizer state change only after `before_update` has returned.
+  [[nodiscard]] StepResult run(const StepSettings& settings, const StepBatches& batches,
+                               const std::function<void()>& before_update);
   /// Sum of the losses of all targets over all ranks, without any training.
   [[nodiscard]] double evaluate(const EvaluationBatches& batches);
   /// All weights that this rank keeps whole are up to date.

@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "launch/agreement.h"
 #include "launch/batch_reader.h"
+#include "launch/checkpoint_saver.h"
 #include "launch/completed_recipe.h"
 #include "launch/counted.h"
 #include "launch/evaluation.h"
@@ -18,6 +19,7 @@
 #include "launch/heartbeat.h"
 #include "launch/memory_fault.h"
 #include "launch/recipe_model.h"
+#include "launch/restore.h"
 #include "launch/run_device.h"
 #include "launch/run_directory.h"
 #include "launch/run_log.h"
@@ -53,11 +55,11 @@ class TrainingRun {
   /// All ranks on their devices, which are known not to be too small.
   [[nodiscard]] Communicator& checked_world();
   void start();
-  void restore_or_initialise();
   void announce() const;
   void step();
   void validate_now();
-  void save();
+  [[nodiscard]] Savable savable();
+  [[nodiscard]] ExitCode ended(bool stopped, bool saved) const;
   [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
 
   MpiEnvironment& environment_;
@@ -78,11 +80,11 @@ class TrainingRun {
   TrafficReport traffic_;
   LearningRate learning_rate_;
   TrainingState state_;
-  std::optional<Index> saved_step_;
   MatrixPeak matrix_peak_;
   std::optional<StepMeter> meter_;
   std::optional<RunDirectories> directories_;  ///< on the first rank
   std::optional<RunLog> log_;
+  std::optional<CheckpointSaver> saver_;
   std::optional<HeartbeatWriter> heartbeat_;
 };
 
@@ -135,7 +137,9 @@ void TrainingRun::start() {
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
   heartbeat_.emplace(folder, environment_.rank());
   heartbeat_->beat("loading", 0);
-  agree(control_, [&] { restore_or_initialise(); });
+  agree(control_, [&] {
+    restore_or_initialise(control_, *stream_, recipe_, state_, model_, step_.optimizer());
+  });
   agree(control_, [&] {
     if (first) {
       directories_->stay();
@@ -144,44 +148,15 @@ void TrainingRun::start() {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
+  const bool resumed = state_.step > 0;
+  saver_.emplace(recipe_.checkpoint, control_, environment_.local_size(), *log_,
+                 resumed ? std::optional(state_.step) : std::nullopt);
   matrix_peak_ = run_device_.matrix_peak(model_.dtype());
   meter_.emplace(recipe_, model_.config(), matrix_peak_.flops);
   log_->event({.name = state_.step == 0 ? "start" : "resume",
                .step = state_.step,
                .ranks = environment_.size()});
   heartbeat_->beat("step", state_.step);
-}
-
-/// From a checkpoint, from the weights of one, or from the seed.
-void TrainingRun::restore_or_initialise() {
-  const std::string& resume = recipe_.checkpoint.resume;
-  std::optional<TrainingState> loaded;
-  if (resume != "never") {
-    const std::string path = resume == "latest" ? recipe_.checkpoint.directory.value() : resume;
-    loaded = load_training(control_, *stream_, path, state_, model_, step_.optimizer());
-    TW_CHECK_AS(CheckpointError, loaded || resume == "latest", path,
-                ": no complete checkpoint there");
-  }
-  if (loaded) {
-    TW_CHECK_AS(ConfigError, loaded->step <= recipe_.training.steps,
-                recipe_.place_of("training.steps"), ": training.steps = ", recipe_.training.steps,
-                ": the checkpoint is at step ", loaded->step, " already");
-    state_.step = loaded->step;
-    state_.samples = loaded->samples;
-    state_.tokens = loaded->tokens;
-    saved_step_ = state_.step;
-    log_info("resumes after step {}", state_.step);
-  } else {
-    if (resume == "latest") {
-      log_info("no checkpoint in {}: starts at step 0", recipe_.checkpoint.directory.value());
-    }
-    model_.parameters().initialise(*stream_, static_cast<std::uint64_t>(state_.seed));
-    if (recipe_.model.initial) {
-      load_weights(control_, *stream_, *recipe_.model.initial, model_);
-      log_info("starts from the weights of {}", *recipe_.model.initial);
-    }
-    step_.optimizer().take_master(*stream_);
-  }
 }
 
 void TrainingRun::announce() const {
@@ -228,10 +203,11 @@ void TrainingRun::step() {
   trace_.begin_step();
   const StepResult result =
       step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
-                batches(samples));
+                batches(samples), [this] { saver_->wait_for_copy(); });
   trace_.end_step(state_.step + 1, traffic_.end());
   const std::optional<double> joules = run_device_.counted_joules();
   if (!result.finite) {
+    saver_->wait();  // what it writes is from before
     const std::string what = fmt::format(
         "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
         state_.step + 1, unsigned_nan(result.loss), unsigned_nan(result.gradient_norm));
@@ -262,20 +238,13 @@ void TrainingRun::validate_now() {
   log_->validation({state_.step, result.loss});
 }
 
-void TrainingRun::save() {
-  const std::filesystem::path directory = recipe_.checkpoint.directory.value();
+Savable TrainingRun::savable() {
   heartbeat_->beat("saving", state_.step);
   step_.wait_for_weights();
   stream_->synchronize();
-  save_training(control_, *parallelism_.data_axes().replicate, directory, state_, model_,
-                step_.optimizer());
-  saved_step_ = state_.step;
-  heartbeat_->saved(state_.step);
-  heartbeat_->beat("step", state_.step);
-  log_->event({.name = "saved", .step = state_.step});
-  if (environment_.rank() != 0) return;
-  prune_checkpoints(directory, {recipe_.checkpoint.keep, recipe_.checkpoint.keep_every});
-  log_->note(fmt::format("step {}  checkpoint saved in {}", state_.step, directory.string()));
+  return {state_.step,
+          training_parts(*parallelism_.data_axes().replicate, model_, step_.optimizer()),
+          to_json(state_)};
 }
 
 ExitCode TrainingRun::train(const StopRequest& stop) {
@@ -283,23 +252,36 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   announce();
   const TrainingSection& t = recipe_.training;
   const Index last = std::min(t.steps, t.stop_after.value_or(t.steps));
-  const auto due = [&](Index every) { return every > 0 && state_.step % every == 0; };
+  const Index validate_every = validation_data_ ? t.validate_every.value_or(0) : 0;
   bool stopped = false;
   while (state_.step < last && !stopped) {
     step();
     if (trace_.complete()) trace_.write(control_);
-    stopped = all_reduce(control_, Index{stop.received()}, Reduction::max) != 0;
-    const Index validate_every = validation_data_ ? t.validate_every.value_or(0) : 0;
-    if (due(validate_every) || (validate_every > 0 && state_.step == t.steps)) validate_now();
-    if (due(recipe_.checkpoint.every)) save();
+    StepFlags mine = saver_->flags(state_.step);
+    mine.stop = stop.received();
+    const StepFlags of_any = any_of(control_, mine);
+    stopped = of_any.stop;
+    saver_->advance(of_any);
+    if (validate_every > 0 && (state_.step % validate_every == 0 || state_.step == t.steps))
+      validate_now();
+    if (of_any.save) saver_->save(savable());
   }
-  if (saved_step_ != state_.step) save();
+  const bool saved = saver_->finish(savable());
   log_->finish();
   trace_.finish(control_);
   if (const std::string sent = traffic_.text(control_); !sent.empty()) log_info("{}", sent);
-  const bool is_done = !stopped || state_.step == last;
-  log_->event({.name = is_done ? "done" : "stopped", .step = state_.step});
-  if (is_done) return ExitCode::done;
+  return ended(stopped && state_.step < last, saved);
+}
+
+/// The exit code, and in words what it leaves to do.
+ExitCode TrainingRun::ended(bool stopped, bool saved) const {
+  if (!saved) {
+    if (environment_.rank() == 0)
+      log_error("the run ends after step {}, which is not saved", state_.step);
+    return ExitCode::wrong_machine;
+  }
+  log_->event({.name = stopped ? "stopped" : "done", .step = state_.step});
+  if (!stopped) return ExitCode::done;
   log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
            state_.step);
   return ExitCode::stopped_by_signal;

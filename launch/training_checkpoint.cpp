@@ -232,17 +232,15 @@ TrainingState read_training_state(const std::filesystem::path& path) {
   return training_state({summary.folder, summary.step, summary.state_json});
 }
 
-void save_training(Communicator& ranks, const Communicator& copies,
-                   const std::filesystem::path& directory, const TrainingState& state,
-                   const Model& model, const AdamWOptimizer& optimizer) {
-  save_checkpoint(ranks, directory, state.step,
-                  parts_of_rank(copies, model.parameters(), optimizer), to_json(state));
+std::vector<ArrayPart> training_parts(const Communicator& copies, const Model& model,
+                                      const AdamWOptimizer& optimizer) {
+  return parts_of_rank(copies, model.parameters(), optimizer);
 }
 
 std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            const std::filesystem::path& path,
                                            const TrainingState& run, Model& model,
-                                           AdamWOptimizer& optimizer) {
+                                           AdamWOptimizer& optimizer, const OnDamaged& on_damaged) {
   // One rank looks, and names what it passes over; the others are told.
   std::string latest;
   agree_with_first(ranks, [&] { latest = latest_checkpoint(path).value_or("").string(); });
@@ -256,7 +254,7 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                          ParameterStore::window(array.flat, piece)});
   }
   stream.synchronize();  // what was queued on these arrays must not come after what is read
-  const auto loaded = resume_checkpoint(ranks, path, targets);
+  const auto loaded = resume_checkpoint(ranks, path, targets, on_damaged);
   if (!loaded) return std::nullopt;
   return training_state(*loaded);
 }

@@ -41,20 +41,20 @@ struct TrainingState {
 /// arrays.
 [[nodiscard]] TrainingState read_training_state(const std::filesystem::path& path);
 
-/// Collective over all ranks: writes weights and optimizer state. `copies` are the ranks that hold
-/// the same shards: they divide the rows evenly.
-void save_training(Communicator& ranks, const Communicator& copies,
-                   const std::filesystem::path& directory, const TrainingState& state,
-                   const Model& model, const AdamWOptimizer& optimizer);
+/// What this rank saves of weights and optimizer state. `copies` are the ranks that hold the same
+/// shards: they divide the rows evenly.
+[[nodiscard]] std::vector<ArrayPart> training_parts(const Communicator& copies, const Model& model,
+                                                    const AdamWOptimizer& optimizer);
 
 /// Collective: restores weights and optimizer state from `path` (a folder), or from the newest
-/// sound checkpoint below it. Nothing when the directory holds no checkpoint. Throws
-/// CheckpointError that lists what differs when it is not of the model, precision, seed and
-/// data of `run`.
+/// sound checkpoint below it; `on_damaged` hears of newer ones. Nothing when the directory holds no
+/// checkpoint. Throws CheckpointError that lists what differs when it is not of the model,
+/// precision, seed and data of `run`.
 [[nodiscard]] std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                                          const std::filesystem::path& path,
                                                          const TrainingState& run, Model& model,
-                                                         AdamWOptimizer& optimizer);
+                                                         AdamWOptimizer& optimizer,
+                                                         const OnDamaged& on_damaged);
 
 /// Collective: the weights alone, for a fresh run, for generating and evaluating; converts between
 /// precisions. Throws CheckpointError that lists what differs when the models do not fit.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <thread>
 
@@ -61,6 +62,7 @@ class Supervisor {
   [[nodiscard]] bool place_again();
   [[nodiscard]] std::vector<RecipeFlag> flags() const;
   [[nodiscard]] std::string newest_checkpoint() const;
+  [[nodiscard]] double seconds_since_saved() const;
   void event(const RunEvent& event) const;
   [[nodiscard]] int give_up(const std::string& why) const;
   [[nodiscard]] int stopped(int code) const;
@@ -139,15 +141,23 @@ std::string Supervisor::newest_checkpoint() const {
   return latest_checkpoint(recipe_.checkpoint.directory.value()).value_or("").string();
 }
 
+/// The age of the newest checkpoint; of none, infinite.
+double Supervisor::seconds_since_saved() const {
+  const std::string newest = newest_checkpoint();
+  if (newest.empty()) return std::numeric_limits<double>::infinity();
+  std::error_code ignored;  // it may just be removed
+  const auto written = std::filesystem::last_write_time(newest, ignored);
+  return std::chrono::duration<double>(std::filesystem::file_time_type::clock::now() - written)
+      .count();
+}
+
 void Supervisor::record_death(const AttemptEnd& end) {
   died_at_ = unix_seconds_now();
-  const double since_saved =
-      end.last && end.last->saved_at > 0 ? *died_at_ - end.last->saved_at : end.seconds;
   RunEvent death{.name = end.hung ? "hang" : "died",
                  .attempt = number_,
                  .ranks = placement_.ranks,
                  .exit_code = end.exit_code,
-                 .seconds_lost = std::min(since_saved, end.seconds)};
+                 .seconds_lost = std::min(seconds_since_saved(), end.seconds)};
   if (end.last) death.step = end.last->step;
   if (!end.blames.empty()) {
     death.rank = end.blames.front().rank;

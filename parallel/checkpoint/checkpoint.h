@@ -5,6 +5,7 @@
 /// communicator with the same directory and step, end on all ranks or throw the same error on all.
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,11 +61,22 @@ void save_checkpoint(Communicator& communicator, const std::filesystem::path& di
                                               const std::filesystem::path& path,
                                               std::span<const ArrayTarget> targets);
 
-/// Collective. Loads the newest checkpoint that verifies; damaged ones are logged and passed over.
+/// What is done, on rank 0, about a checkpoint that cannot be loaded.
+using OnDamaged = std::function<void(const std::filesystem::path& folder, const std::string& why)>;
+
+/// Names it in the log.
+void pass_over_checkpoint(const std::filesystem::path& folder, const std::string& why);
+/// Renames it to `step-00000100.damaged` (`.damaged-2` where there is one), which nothing here
+/// takes for a checkpoint or removes, leaves the reason in it as `damage.txt`, and returns its
+/// path.
+std::filesystem::path set_aside_checkpoint(const std::filesystem::path& folder,
+                                           const std::string& why);
+
+/// Collective. Loads the newest checkpoint that verifies; `on_damaged` hears of newer ones.
 /// Nothing when the directory has none.
 [[nodiscard]] std::optional<CheckpointState> resume_checkpoint(
     Communicator& communicator, const std::filesystem::path& directory,
-    std::span<const ArrayTarget> targets);
+    std::span<const ArrayTarget> targets, const OnDamaged& on_damaged = pass_over_checkpoint);
 
 /// The newest complete checkpoint: manifest whole, all files there and of the right size (sums are
 /// load_checkpoint's and verify_checkpoint's work). Others are named in the log and passed over.

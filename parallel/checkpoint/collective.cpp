@@ -1,16 +1,14 @@
 #include "parallel/checkpoint/collective.h"
 
 #include <exception>
-#include <string>
 
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
-namespace {
 
 // The one place of a save or load that catches: a rank that threw past the others would leave them
 // waiting for it. Anything may come here, bad_alloc too; an empty message would read as success.
-std::string message_of(const std::function<void()>& work) {
+std::string fault_of_work(const std::function<void()>& work) {
   try {
     work();
     return {};
@@ -19,17 +17,22 @@ std::string message_of(const std::function<void()>& work) {
   }
 }
 
-}  // namespace
-
-void together(Communicator& communicator, const std::function<void()>& work) {
-  const std::string faults = gather_faults(communicator, message_of(work));
+void throw_together(Communicator& communicator, const std::string& fault) {
+  const std::string faults = gather_faults(communicator, fault);
   TW_CHECK_AS(CheckpointError, faults.empty(), faults);
 }
 
+void throw_with_first_rank(Communicator& communicator, const std::string& fault) {
+  const std::string first = broadcast_string(communicator, fault);
+  TW_CHECK_AS(CheckpointError, first.empty(), first);
+}
+
+void together(Communicator& communicator, const std::function<void()>& work) {
+  throw_together(communicator, fault_of_work(work));
+}
+
 void on_first_rank(Communicator& communicator, const std::function<void()>& work) {
-  const std::string mine = communicator.rank() == 0 ? message_of(work) : std::string();
-  const std::string fault = broadcast_string(communicator, mine);
-  TW_CHECK_AS(CheckpointError, fault.empty(), fault);
+  throw_with_first_rank(communicator, communicator.rank() == 0 ? fault_of_work(work) : "");
 }
 
 }  // namespace tokenwerk

@@ -2,17 +2,26 @@
 /// Agreement between the ranks of a save or load: nobody goes on alone, nobody hangs.
 
 #include <functional>
+#include <string>
 
 #include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
 
-/// Runs this rank's share of the work, then waits for all. When it threw on some rank, every rank
-/// throws the same CheckpointError, which holds each different message once, with the first rank
-/// that had it. `work` must not communicate.
+/// What `work` throws, never empty then; empty when it ends well.
+[[nodiscard]] std::string fault_of_work(const std::function<void()>& work);
+
+/// Throws the same CheckpointError on every rank when some rank's `fault` is not empty: each
+/// different one once, with the first rank that had it.
+void throw_together(Communicator& communicator, const std::string& fault);
+/// The same for rank 0's fault, which stands by itself.
+void throw_with_first_rank(Communicator& communicator, const std::string& fault);
+
+/// Runs this rank's share of the work, then waits for all and throws together what it threw.
+/// `work` must not communicate.
 void together(Communicator& communicator, const std::function<void()>& work);
 
-/// The same for work of rank 0 alone; its message stands by itself.
+/// The same for work of rank 0 alone.
 void on_first_rank(Communicator& communicator, const std::function<void()>& work);
 
 }  // namespace tokenwerk

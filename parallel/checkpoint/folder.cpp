@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <system_error>
 
 #include "core/log.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr std::string_view prefix = "step-";
 constexpr std::string_view removing_ending = ".removing";
 constexpr std::string_view replaced_ending = ".replaced";
+constexpr std::string_view damaged_ending = ".damaged";
 
 fs::path with_ending(fs::path path, std::string_view ending) { return path += ending; }
 
@@ -125,6 +127,21 @@ std::optional<CheckpointFault> incompleteness_of(const fs::path& folder) {
   } catch (const CheckpointError& error) {
     return fault_from(folder / manifest_file, error);
   }
+}
+
+void pass_over_checkpoint(const fs::path& folder, const std::string& why) {
+  log_warning("{}: passed over: {}", folder.string(), why);
+}
+
+fs::path set_aside_checkpoint(const fs::path& folder, const std::string& why) {
+  fs::path aside = with_ending(folder, damaged_ending);
+  std::error_code fault;
+  for (int next = 2; fs::exists(aside, fault); ++next)
+    aside = with_ending(folder, fmt::format("{}-{}", damaged_ending, next));
+  rename_path(folder, aside);
+  sync_folder(folder.parent_path());
+  std::ofstream(aside / "damage.txt") << why << '\n';  // a full disk may not stop the run
+  return aside;
 }
 
 std::vector<fs::path> list_checkpoints(const fs::path& path) {

@@ -1,19 +1,20 @@
 #include "parallel/checkpoint/host_copy.h"
 
 namespace tokenwerk {
-namespace {
 
 bool in_host_memory(const Device* device) {
   return device == nullptr || device->kind() == DeviceKind::cpu;
 }
 
-}  // namespace
+std::size_t span_bytes(const ConstTensorView& window) {
+  if (window.count() == 0) return 0;
+  const Index elements = (window.rows() - 1) * window.row_stride + window.columns();
+  return static_cast<std::size_t>(elements) * size_of(window.dtype);
+}
 
 HostCopy::HostCopy(const ConstTensorView& window) : view_(window) {
   if (in_host_memory(window.device) || window.count() == 0) return;
-  // What lies between rows comes along: one copy is faster than many.
-  const Index elements = (window.rows() - 1) * window.row_stride + window.columns();
-  bytes_.resize(static_cast<std::size_t>(elements) * size_of(window.dtype));
+  bytes_.resize(span_bytes(window));
   const auto stream = window.device->make_stream();
   window.device->copy_to_host(*stream, bytes_.data(), window.data, bytes_.size());
   stream->synchronize();

@@ -8,6 +8,13 @@
 
 namespace tokenwerk {
 
+/// Whether the host reads memory of this device as it is; null stands for the host's own.
+[[nodiscard]] bool in_host_memory(const Device* device);
+
+/// Bytes from a window's first element to its last: what lies between rows comes along, since one
+/// copy is faster than many.
+[[nodiscard]] std::size_t span_bytes(const ConstTensorView& window);
+
 /// What a window holds, to be read by the host. Work on the array has been done.
 class HostCopy {
  public:

@@ -4,7 +4,6 @@
 
 #include <map>
 
-#include "core/log.h"
 #include "parallel/checkpoint/box.h"
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/checkpoint/collective.h"
@@ -187,15 +186,17 @@ CheckpointState load_checkpoint(Communicator& communicator, const fs::path& path
 
 std::optional<CheckpointState> resume_checkpoint(Communicator& communicator,
                                                  const fs::path& directory,
-                                                 std::span<const ArrayTarget> targets) {
+                                                 std::span<const ArrayTarget> targets,
+                                                 const OnDamaged& on_damaged) {
   const std::vector<fs::path> folders = newest_first(communicator, directory);
   std::vector<std::string> faults;
   for (const fs::path& folder : folders) {
     Opened opened;
     faults.push_back(unusable(communicator, folder, opened));
     if (!faults.back().empty()) continue;
-    for (std::size_t i = 0; communicator.rank() == 0 && i + 1 < faults.size(); ++i)
-      log_warning("{}: passed over: {}", folders[i].string(), faults[i]);
+    on_first_rank(communicator, [&] {
+      for (std::size_t i = 0; i + 1 < faults.size(); ++i) on_damaged(folders[i], faults[i]);
+    });
     return read_together(communicator, opened, targets);
   }
   // Starting from nothing beside checkpoints that all are damaged is for a person to decide.

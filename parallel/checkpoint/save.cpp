@@ -3,16 +3,17 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
 #include <map>
-#include <optional>
+#include <sstream>
 
 #include "parallel/checkpoint/box.h"
-#include "parallel/checkpoint/checkpoint.h"
 #include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
-#include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/hdf5_file.h"
 #include "parallel/checkpoint/host_copy.h"
+#include "parallel/checkpoint/staged_save.h"
 #include "parallel/checkpoint/view.h"
 #include "parallel/checkpoint/window.h"
 #include "parallel/comm/control.h"
@@ -21,38 +22,8 @@ namespace tokenwerk {
 namespace fs = std::filesystem;
 namespace {
 
-/// A part and the dataset of this rank's shard that takes it.
-struct Piece {
-  const ArrayPart* part;
-  std::string dataset;
-};
-
-/// What this rank writes.
-struct Share {
-  std::vector<StoredArray> arrays;  ///< for the others; empty boxes have no part here
-  std::vector<Piece> pieces;
-};
-
-Share share_of(std::span<const ArrayPart> parts) {
-  Share share;
-  std::map<std::string, std::size_t> known;  // name -> position in arrays
-  std::vector<std::string> faults;
-  for (const ArrayPart& part : parts) {
-    const auto [place, is_new] = known.try_emplace(part.name, share.arrays.size());
-    if (is_new) share.arrays.push_back({part.name, part.value.dtype, part.global_shape, {}});
-    StoredArray& array = share.arrays[place->second];
-    if (!(array.shape == part.global_shape) || array.dtype != part.value.dtype)
-      faults.push_back(part.name + ": given with two shapes or dtypes");
-    if (part.box.extent.count() == 0) continue;
-    const std::string fault = window_fault(part.box, part.value);
-    if (!fault.empty()) faults.push_back(fmt::format("{}: {}", part.name, fault));
-    const std::size_t before = array.parts.size();
-    std::string dataset = before == 0 ? part.name : fmt::format("{}#{}", part.name, before);
-    array.parts.push_back({0, dataset, part.box});
-    share.pieces.push_back({&part, std::move(dataset)});
-  }
-  TW_CHECK_AS(CheckpointError, faults.empty(), joined(faults, "; "));
-  return share;
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 /// All ranks' arrays as one list; `file_of_rank` says which file holds a rank's parts.
@@ -107,68 +78,114 @@ Manifest merged(const std::vector<std::string>& shares) {
   return manifest;
 }
 
-FileSum write_shard(const fs::path& path, const std::vector<Piece>& pieces) {
-  Hdf5File file = Hdf5File::create(path);
-  for (const Piece& piece : pieces) {
-    const ArrayPart& part = *piece.part;
-    const HostCopy copy(part.value);
-    const ConstTensorView& value = copy.view();
-    if (value.dense()) {
-      file.write(piece.dataset, value.dtype, part.box.extent, value.data);
-    } else {
-      const std::vector<std::byte> dense = packed(part.box.extent, value);
-      file.write(piece.dataset, value.dtype, part.box.extent, dense.data());
-    }
-  }
-  file.close();
-  // Only closed bytes are final, and only what can be read back counts.
-  const FileSum sum = checksum_file(path);
-  sync_file(path);
-  sync_folder(path.parent_path());
-  return sum;
-}
-
-/// Puts the sums of the ranks that wrote into rank 0's manifest, whose files stand in rank order.
-void gather_sums(Communicator& communicator, const std::optional<FileSum>& mine,
-                 Manifest& manifest) {
-  const std::vector<std::string> texts = gather_strings(
-      communicator, mine ? fmt::format("{} {}", mine->bytes, mine->xxh3) : std::string());
-  auto file = manifest.files.begin();
-  for (const std::string& text : texts) {
-    if (text.empty() || file == manifest.files.end()) continue;
-    file++->sum = {std::stoull(text), std::stoull(text.substr(text.find(' ')))};
-  }
+/// What a rank that wrote tells rank 0.
+std::string told(const FileSum& sum, double seconds) {
+  return fmt::format("{} {} {}", sum.bytes, sum.xxh3, seconds);
 }
 
 }  // namespace
 
+StagedSave::StagedSave(Communicator& ranks, const fs::path& directory, Index step,
+                       std::span<const ArrayPart> parts, std::string_view state_json)
+    : ranks_(&ranks), shard_(aside(directory / step_folder(step)) / shard_file(ranks.rank())) {
+  std::vector<StoredArray> mine;
+  together(ranks, [&] { mine = divide(parts); });
+  const std::vector<std::string> shares = gather_strings(ranks, to_text(mine));
+  on_first_rank(ranks, [&] {
+    manifest_ = merged(shares);
+    manifest_.step = step;
+    manifest_.state_json = state_json;
+    check_state(state_json);
+    folder_.emplace(directory, step);
+  });
+}
+
+/// What this rank writes, and the same for the others; empty boxes have no part there.
+std::vector<StoredArray> StagedSave::divide(std::span<const ArrayPart> parts) {
+  std::vector<StoredArray> arrays;
+  std::map<std::string, std::size_t> known;  // name -> position in arrays
+  std::vector<std::string> faults;
+  for (const ArrayPart& part : parts) {
+    const auto [place, is_new] = known.try_emplace(part.name, arrays.size());
+    if (is_new) arrays.push_back({part.name, part.value.dtype, part.global_shape, {}});
+    StoredArray& array = arrays[place->second];
+    if (!(array.shape == part.global_shape) || array.dtype != part.value.dtype)
+      faults.push_back(part.name + ": given with two shapes or dtypes");
+    if (part.box.extent.count() == 0) continue;
+    const std::string fault = window_fault(part.box, part.value);
+    if (!fault.empty()) faults.push_back(fmt::format("{}: {}", part.name, fault));
+    const std::size_t before = array.parts.size();
+    std::string dataset = before == 0 ? part.name : fmt::format("{}#{}", part.name, before);
+    array.parts.push_back({0, dataset, part.box});
+    pieces_.push_back({part, std::move(dataset)});
+  }
+  TW_CHECK_AS(CheckpointError, faults.empty(), joined(faults, "; "));
+  return arrays;
+}
+
+void StagedSave::write() noexcept {
+  const double start = seconds_now();
+  fault_ = fault_of_work([this] {
+    if (!pieces_.empty()) write_shard();
+  });
+  seconds_ = seconds_now() - start;
+}
+
+void StagedSave::write_shard() {
+  Hdf5File file = Hdf5File::create(shard_);
+  for (const Piece& piece : pieces_) {
+    const HostCopy copy(piece.part.value);
+    const ConstTensorView& value = copy.view();
+    const Shape& extent = piece.part.box.extent;
+    if (value.dense()) {
+      file.write(piece.dataset, value.dtype, extent, value.data);
+    } else {
+      file.write(piece.dataset, value.dtype, extent, packed(extent, value).data());
+    }
+  }
+  file.close();
+  // Only closed bytes are final, and only what can be read back counts.
+  sum_ = checksum_file(shard_);
+  sync_file(shard_);
+  sync_folder(shard_.parent_path());
+}
+
+void StagedSave::gather() {
+  throw_together(*ranks_, fault_);
+  const std::vector<std::string> texts =
+      gather_strings(*ranks_, sum_ ? told(*sum_, seconds_) : std::string());
+  auto file = manifest_.files.begin();  // rank 0's, in the order of the ranks that wrote
+  for (const std::string& text : texts) {
+    if (text.empty() || file == manifest_.files.end()) continue;
+    std::istringstream words(text);
+    double seconds = 0.0;
+    words >> file->sum.bytes >> file->sum.xxh3 >> seconds;
+    seconds_ = std::max(seconds_, seconds);
+    ++file;
+  }
+}
+
+bool StagedSave::publish() noexcept {
+  if (ranks_->rank() != 0) return true;
+  const double start = seconds_now();
+  fault_ = fault_of_work([this] {
+    manifest_.view = write_view(folder_->path(), manifest_);
+    write_text_file(folder_->path() / manifest_file, to_text(manifest_));
+    folder_->publish();
+  });
+  seconds_ += seconds_now() - start;
+  return fault_.empty();
+}
+
+void StagedSave::finish() { throw_with_first_rank(*ranks_, fault_); }
+
 void save_checkpoint(Communicator& communicator, const fs::path& directory, Index step,
                      std::span<const ArrayPart> parts, std::string_view state_json) {
-  Share share;
-  together(communicator, [&] { share = share_of(parts); });
-  const std::vector<std::string> shares = gather_strings(communicator, to_text(share.arrays));
-  Manifest manifest;
-  std::optional<AsideFolder> folder;  // rank 0's: it alone makes, names and removes folders
-  on_first_rank(communicator, [&] {
-    manifest = merged(shares);
-    manifest.step = step;
-    manifest.state_json = state_json;
-    check_state(state_json);
-    folder.emplace(directory, step);
-  });
-
-  const fs::path shard = aside(directory / step_folder(step)) / shard_file(communicator.rank());
-  std::optional<FileSum> sum;
-  together(communicator, [&] {
-    if (!share.pieces.empty()) sum = write_shard(shard, share.pieces);
-  });
-  gather_sums(communicator, sum, manifest);
-
-  on_first_rank(communicator, [&] {
-    manifest.view = write_view(folder->path(), manifest);
-    write_text_file(folder->path() / manifest_file, to_text(manifest));
-    folder->publish();
-  });
+  StagedSave save(communicator, directory, step, parts, state_json);
+  save.write();
+  save.gather();
+  (void)save.publish();
+  save.finish();
 }
 
 }  // namespace tokenwerk

@@ -43,15 +43,23 @@ std::string window_fault(const Box& box, const ConstTensorView& window) {
   return {};
 }
 
-std::vector<std::byte> packed(const Shape& extent, const ConstTensorView& window) {
+void pack(void* to, const Shape& extent, const ConstTensorView& window) {
   const std::size_t item = size_of(window.dtype);
   const std::size_t row = static_cast<std::size_t>(extent.columns()) * item;
-  std::vector<std::byte> dense(static_cast<std::size_t>(extent.count()) * item);
-  std::byte* to = dense.data();
+  auto* place = static_cast<std::byte*>(to);
+  if (window.dense()) {
+    std::memcpy(place, window.data, static_cast<std::size_t>(extent.count()) * item);
+    return;
+  }
   for_each_row({extent, window.row_stride}, Box::whole(extent), [&](Index position) {
-    std::memcpy(to, window.as<std::byte>() + static_cast<std::size_t>(position) * item, row);
-    to += row;
+    std::memcpy(place, window.as<std::byte>() + static_cast<std::size_t>(position) * item, row);
+    place += row;
   });
+}
+
+std::vector<std::byte> packed(const Shape& extent, const ConstTensorView& window) {
+  std::vector<std::byte> dense(static_cast<std::size_t>(extent.count()) * size_of(window.dtype));
+  pack(dense.data(), extent, window);
   return dense;
 }
 

@@ -13,7 +13,9 @@ namespace tokenwerk {
 /// extent as columns, as many elements, and rows that do not overlap.
 [[nodiscard]] std::string window_fault(const Box& box, const ConstTensorView& window);
 
-/// The rows of a window (holding a box of this extent) behind one another.
+/// Writes the rows of a window (holding a box of this extent) behind one another.
+void pack(void* to, const Shape& extent, const ConstTensorView& window);
+/// The same into memory of its own.
 [[nodiscard]] std::vector<std::byte> packed(const Shape& extent, const ConstTensorView& window);
 
 /// Whether numbers of one type may be stored as another: the floats among themselves, i32 as i32.

@@ -81,6 +81,12 @@ Index all_reduce(Communicator& comm, Index mine, Reduction reduction) {
   return reduce(comm, mine, reduction);
 }
 
+std::uint64_t all_reduce_or(Communicator& comm, std::uint64_t mine) {
+  std::uint64_t out = 0;
+  for (const std::uint64_t bits : gather(comm, mine)) out |= bits;
+  return out;
+}
+
 std::string gather_faults(Communicator& comm, const std::string& fault) {
   constexpr std::size_t most = 4;
   if (all_ok(comm, fault.empty())) return {};

@@ -2,6 +2,7 @@
 /// Small things that ranks tell each other outside the flow of tensors: names, faults, figures.
 /// All ranks of the communicator call together; each call runs at once on the caller.
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ void collect_strings(Communicator&, const std::string& mine, int root,
 /// Sum (in rank order, so the same bits everywhere) or maximum of every rank's figure.
 [[nodiscard]] double all_reduce(Communicator&, double mine, Reduction reduction = Reduction::sum);
 [[nodiscard]] Index all_reduce(Communicator&, Index mine, Reduction reduction = Reduction::sum);
+/// Every rank's bits, or-ed.
+[[nodiscard]] std::uint64_t all_reduce_or(Communicator&, std::uint64_t mine);
 
 /// Agreement on whether all went well: an empty text on every rank if each rank passed an empty
 /// `fault`; the fault itself if all passed the same; otherwise each different one with the first

@@ -1,0 +1,218 @@
+#include "launch/checkpoint_saver.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "core/log.h"
+#include "launch/machine.h"
+#include "launch/progress.h"
+#include "launch/save_interval.h"
+#include "parallel/comm/control.h"
+
+namespace tokenwerk {
+namespace {
+
+constexpr double mib = 1024.0 * 1024.0;
+/// Of the memory that the system calls available, for copies: it is a guess of the system's.
+constexpr double most_of_memory = 0.8;
+
+double seconds_between(std::chrono::steady_clock::time_point from,
+                       std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+class CheckpointSaver::Blocking {
+ public:
+  explicit Blocking(CheckpointSaver& saver) : saver_(&saver) {
+    saver.blocking_since_ = Clock::now();
+  }
+  Blocking(const Blocking&) = delete;
+  Blocking& operator=(const Blocking&) = delete;
+  ~Blocking() {
+    saver_->blocked_ = saver_->blocked_seconds();
+    saver_->blocking_since_.reset();
+  }
+
+ private:
+  CheckpointSaver* saver_;
+};
+
+double CheckpointSaver::blocked_seconds() const {
+  return blocked_ + (blocking_since_ ? seconds_between(*blocking_since_, Clock::now()) : 0.0);
+}
+
+CheckpointSaver::CheckpointSaver(const CheckpointSection& section, Communicator& ranks,
+                                 int ranks_on_host, RunLog& log, std::optional<Index> saved)
+    : section_(section),
+      ranks_(&ranks),
+      ranks_on_host_(ranks_on_host),
+      log_(&log),
+      saved_step_(saved),
+      snapshot_(ranks.device()) {
+  if (!section_.async.value()) copies_fit_ = false;
+}
+
+double CheckpointSaver::interval_seconds() const {
+  // Saving more often than a checkpoint can be written would block training.
+  return std::max(save_interval_seconds(cost_, section_.mtbf_hours.value()), written_);
+}
+
+StepFlags CheckpointSaver::flags(Index step) const {
+  const std::optional<Index> every = section_.every.steps;
+  StepFlags flags;
+  if (every)
+    flags.save = *every > 0 && step % *every == 0;
+  else
+    flags.save = ranks_->rank() == 0 && seconds_between(begun_, Clock::now()) >= interval_seconds();
+  flags.writing =
+      work_.valid() && work_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+  return flags;
+}
+
+void CheckpointSaver::advance(const StepFlags& of_any) {
+  if (!save_ || of_any.writing) return;
+  const Blocking blocking(*this);
+  next_stage();
+}
+
+void CheckpointSaver::wait_for_copy() {
+  if (!copied_.valid()) return;
+  const Blocking blocking(*this);
+  copied_.get();
+}
+
+void CheckpointSaver::wait() {
+  if (!save_) return;
+  const Blocking blocking(*this);
+  end();
+}
+
+void CheckpointSaver::end() {
+  while (save_) next_stage();
+}
+
+void CheckpointSaver::save(const Savable& what) {
+  if (save_) {
+    const Clock::time_point start = Clock::now();
+    const Index before = step_;
+    wait();
+    log_->note(fmt::format("step {}  waited {:.3f} s for the checkpoint of step {}", what.step,
+                           seconds_between(start, Clock::now()), before));
+  }
+  begin(what, copies_fit(what.parts));
+}
+
+bool CheckpointSaver::finish(const Savable& what) {
+  wait();
+  if (saved_step_ != what.step) begin(what, false);
+  return saved_step_ == what.step;
+}
+
+bool CheckpointSaver::copies_fit(std::span<const ArrayPart> parts) {
+  if (copies_fit_) return *copies_fit_;
+  const std::size_t bytes = Snapshot::bytes_of(parts);
+  const double share = static_cast<double>(host_memory().available) / ranks_on_host_;
+  bool fits = static_cast<double>(bytes) <= most_of_memory * share;
+  try {
+    if (fits) (void)snapshot_.place(parts);
+  } catch (const DeviceError&) {
+    fits = false;
+  }
+  const double most = all_reduce(*ranks_, static_cast<double>(bytes) / mib, Reduction::max);
+  copies_fit_ = all_ok(*ranks_, fits);
+  if (*copies_fit_) {
+    log_info("checkpoints are written beside training, from a copy of {:.1f} MiB a rank at most",
+             most);
+    return true;
+  }
+  snapshot_ = Snapshot(ranks_->device());
+  if (ranks_->rank() == 0)
+    log_warning(
+        "checkpoint.async: no memory to spare for a copy of {:.1f} MiB a rank: training waits "
+        "while checkpoints are written",
+        most);
+  return false;
+}
+
+void CheckpointSaver::begin(const Savable& what, bool beside) {
+  blocked_ = 0.0;
+  begun_ = Clock::now();
+  const Blocking blocking(*this);
+  step_ = what.step;
+  beside_ = beside;
+  stage_ = Stage::writing;
+  try {
+    const std::vector<ArrayPart> parts = beside ? snapshot_.place(what.parts) : what.parts;
+    save_.emplace(*ranks_, section_.directory.value(), what.step, parts, what.state_json);
+  } catch (const CheckpointError& error) {  // the same on every rank
+    return failed(error.what());
+  }
+  // What lies in host memory is copied while the next step begins; a device is driven by one
+  // thread.
+  if (beside) copied_ = start(snapshot_.all_in_host_memory(), [this] { snapshot_.copy(); });
+  work_ = start(beside, [this] { save_->write(); });
+  if (!beside) end();
+}
+
+std::future<void> CheckpointSaver::start(bool beside, std::function<void()> work) {
+  if (beside) return worker_.submit(std::move(work));
+  std::packaged_task<void()> task(std::move(work));
+  task();
+  return task.get_future();
+}
+
+void CheckpointSaver::next_stage() {
+  if (work_.valid()) work_.wait();
+  try {
+    if (stage_ == Stage::writing) {
+      save_->gather();
+      stage_ = Stage::publishing;
+      work_ = {};
+      if (ranks_->rank() == 0) work_ = start(beside_, [this] { publish(); });
+      return;
+    }
+    save_->finish();
+  } catch (const CheckpointError& error) {  // the same on every rank
+    return failed(error.what());
+  }
+  saved();
+}
+
+void CheckpointSaver::publish() {
+  if (save_->publish())
+    prune_checkpoints(section_.directory.value(), {section_.keep, section_.keep_every});
+}
+
+void CheckpointSaver::saved() {
+  written_ = save_->written_seconds();
+  cost_ = blocked_seconds();
+  saved_step_ = step_;
+  save_.reset();
+  if (ranks_->rank() != 0) return;
+  log_->event({.name = "saved", .step = step_, .seconds_lost = cost_});
+  log_->note(fmt::format(
+      "step {}  checkpoint saved in {}  ({:.3f} s to write, training waited "
+      "{:.3f} s{})",
+      step_, section_.directory.value(), written_, cost_,
+      section_.every.steps ? std::string() : "; the next in " + duration_text(interval_seconds())));
+  try {
+    work_.get();
+  } catch (const CheckpointError& error) {
+    log_warning("older checkpoints stay: {}", error.what());
+  }
+}
+
+void CheckpointSaver::failed(const std::string& what) {
+  save_.reset();
+  work_ = {};
+  if (ranks_->rank() != 0) return;
+  log_->event({.name = "save_failed", .step = step_, .what = what});
+  log_warning("step {}: checkpoint not saved: {}; {}", step_, what,
+              saved_step_ ? fmt::format("the newest is that of step {}", *saved_step_)
+                          : "there is none yet");
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,46 @@
+#include "launch/restore.h"
+
+#include "core/log.h"
+
+namespace tokenwerk {
+namespace {
+
+void go_on_from(const TrainingState& loaded, const Recipe& recipe, TrainingState& state) {
+  TW_CHECK_AS(ConfigError, loaded.step <= recipe.training.steps, recipe.place_of("training.steps"),
+              ": training.steps = ", recipe.training.steps, ": the checkpoint is at step ",
+              loaded.step, " already");
+  state.step = loaded.step;
+  state.samples = loaded.samples;
+  state.tokens = loaded.tokens;
+  log_info("resumes after step {}", state.step);
+}
+
+/// The name is needed: a later save of this step would replace the folder.
+void set_aside(const std::filesystem::path& folder, const std::string& why) {
+  const std::filesystem::path aside = set_aside_checkpoint(folder, why);
+  log_warning("{}: set aside as {}: {}", folder.string(), aside.filename().string(), why);
+}
+
+}  // namespace
+
+void restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
+                           TrainingState& state, Model& model, AdamWOptimizer& optimizer) {
+  const std::string& resume = recipe.checkpoint.resume;
+  const bool latest = resume == "latest";
+  if (resume != "never") {
+    const std::string path = latest ? recipe.checkpoint.directory.value() : resume;
+    const auto loaded = load_training(ranks, stream, path, state, model, optimizer,
+                                      latest ? set_aside : pass_over_checkpoint);
+    TW_CHECK_AS(CheckpointError, loaded || latest, path, ": no complete checkpoint there");
+    if (loaded) return go_on_from(*loaded, recipe, state);
+    log_info("no checkpoint in {}: starts at step 0", path);
+  }
+  model.parameters().initialise(stream, static_cast<std::uint64_t>(state.seed));
+  if (recipe.model.initial) {
+    load_weights(ranks, stream, *recipe.model.initial, model);
+    log_info("starts from the weights of {}", *recipe.model.initial);
+  }
+  optimizer.take_master(stream);
+}
+
+}  // namespace tokenwerk

@@ -1,0 +1,15 @@
+#pragma once
+/// Where a run begins.
+
+#include "launch/recipe.h"
+#include "launch/training_checkpoint.h"
+
+namespace tokenwerk {
+
+/// Collective: fills model and optimizer from a checkpoint (and `state` with where it stood), from
+/// the weights of one, or from the seed, as checkpoint.resume and model.initial say. With
+/// resume = "latest" damaged checkpoints that are newer than the one used are set aside by name.
+void restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
+                           TrainingState& state, Model& model, AdamWOptimizer& optimizer);
+
+}  // namespace tokenwerk

@@ -1,0 +1,132 @@
+/// Saving beside training: what is written, when, and what happens when it fails.
+
+#include "launch/checkpoint_saver.h"
+
+#include <gtest/gtest.h>
+
+#include "launch/save_interval.h"
+#include "parallel/comm/self_communicator.h"
+#include "tests/support/temporary_folder.h"
+
+namespace tokenwerk {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One rank with one array and a saver.
+struct OneRank {
+  explicit OneRank(StepInterval every = {10}, double mtbf_hours = 1.0, int ranks_on_host = 1,
+                   Index elements = 1000)
+      : array(*device, DType::f32, Shape{elements}) {
+    recipe.log.directory = folder.path();
+    recipe.checkpoint = {.directory = folder / "checkpoints",
+                         .every = every,
+                         .mtbf_hours = mtbf_hours,
+                         .async = true,
+                         .keep = 0};
+    saver.emplace(recipe.checkpoint, self, ranks_on_host, log.emplace(recipe, 1, std::nullopt),
+                  std::nullopt);
+  }
+  void fill(float value) const {
+    std::fill_n(array.view().as<float>(), array.view().count(), value);
+  }
+  [[nodiscard]] Savable at(Index step) const {
+    return {step, {{"model/w", array.shape(), Box::whole(array.shape()), array}}, "{}"};
+  }
+  [[nodiscard]] fs::path checkpoint(Index step) const {
+    return folder / fmt::format("checkpoints/step-{:08}", step);
+  }
+  [[nodiscard]] bool is_sound(Index step) const {
+    return fs::exists(checkpoint(step)) && verify_checkpoint(checkpoint(step)).empty();
+  }
+
+  test::TemporaryFolder folder;
+  std::unique_ptr<Device> device = make_device(DeviceKind::cpu);
+  SelfCommunicator self{Axis::world, *device};
+  Tensor array;
+  Recipe recipe;
+  std::optional<RunLog> log;
+  std::optional<CheckpointSaver> saver;
+};
+
+TEST(CheckpointSaver, WritesWhatTheArraysHeldThoughTheyChangeMeanwhile) {
+  const Index elements = Index{1} << 24;
+  OneRank rank({10}, 1.0, 1, elements);
+  for (const Index step : {10, 20}) {
+    rank.fill(static_cast<float>(step));
+    rank.saver->save(rank.at(step));
+    rank.saver->wait_for_copy();
+    rank.fill(-1.0f);
+  }
+  rank.saver->wait();
+  for (const Index step : {10, 20}) {
+    const Tensor read(*rank.device, DType::f32, Shape{elements});
+    const ArrayTarget target{"model/w", read.shape(), Box::whole(read.shape()), read};
+    (void)load_checkpoint(rank.self, rank.checkpoint(step), {&target, 1});
+    const auto* first = read.view().as<float>();
+    EXPECT_TRUE(std::all_of(first, first + elements, [&](float x) {
+      return x == static_cast<float>(step);
+    })) << step;
+  }
+}
+
+TEST(CheckpointSaver, ReturnsBeforeTheCheckpointIsThereAndAdvancesToIt) {
+  OneRank rank;
+  rank.saver->save(rank.at(10));
+  EXPECT_FALSE(rank.is_sound(10));  // it appears when the ranks have met, not before
+  while (!rank.is_sound(10)) rank.saver->advance(rank.saver->flags(11));
+  EXPECT_TRUE(rank.saver->finish(rank.at(10)));
+}
+
+TEST(CheckpointSaver, SavesWhileTrainingWaitsWhereMemoryIsShortForACopy) {
+  OneRank rank({10}, 1.0, 1 << 30);
+  rank.saver->save(rank.at(10));
+  EXPECT_TRUE(rank.is_sound(10));
+  EXPECT_LT(rank.device->memory().peak, 2 * rank.array.bytes());
+}
+
+TEST(CheckpointSaver, TakesMemoryForItsCopyOnce) {
+  OneRank rank;
+  rank.saver->save(rank.at(10));
+  const std::size_t peak = rank.device->memory().peak;
+  for (const Index step : {20, 30}) rank.saver->save(rank.at(step));
+  rank.saver->wait();
+  EXPECT_EQ(rank.device->memory().peak, peak);
+}
+
+TEST(CheckpointSaver, GoesOnWhenASaveFailsAndTriesAgain) {
+  OneRank rank;
+  const fs::path checkpoints = rank.folder / "checkpoints";
+  test::write_file(checkpoints, "in the way");
+  rank.saver->save(rank.at(10));
+  rank.saver->wait();
+  EXPECT_FALSE(rank.saver->finish(rank.at(15)));
+  fs::remove(checkpoints);
+  rank.saver->save(rank.at(20));
+  std::error_code ignored;
+  fs::remove_all(checkpoints / "step-00000020.writing", ignored);  // somebody tidies up
+  rank.saver->wait();
+  EXPECT_TRUE(rank.saver->finish(rank.at(20)));
+  EXPECT_TRUE(rank.is_sound(20));
+}
+
+TEST(CheckpointSaver, IsDueEverySoManySteps) {
+  const OneRank rank({10});
+  EXPECT_FALSE(rank.saver->flags(9).save);
+  EXPECT_TRUE(rank.saver->flags(10).save);
+  EXPECT_FALSE(OneRank({0}).saver->flags(10).save);
+}
+
+TEST(CheckpointSaver, IsDueByTimeWhenItIsLeftToTheCost) {
+  EXPECT_FALSE(OneRank({}, 1e6).saver->flags(10).save);
+  EXPECT_TRUE(OneRank({}, 1e-30).saver->flags(10).save);
+}
+
+TEST(SaveInterval, IsYoungsFirstOrderOne) {
+  EXPECT_DOUBLE_EQ(save_interval_seconds(2.0, 100.0), 1200.0);
+  EXPECT_DOUBLE_EQ(save_interval_seconds(0.5, 100.0), 600.0);
+  EXPECT_NEAR(default_mtbf_hours(16384) * 419.0, 54 * 24.0, 0.02 * 54 * 24);
+}
+
+}  // namespace
+}  // namespace tokenwerk

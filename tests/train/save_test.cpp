@@ -1,0 +1,165 @@
+/// Checkpoints written beside training, and disks that refuse them.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "tests/support/training.h"
+
+namespace tokenwerk {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr auto patience = std::chrono::seconds(120);
+
+/// A disk of its own, which soon is full; needs root.
+class SmallDisk {
+ public:
+  SmallDisk(std::filesystem::path folder, const std::string& size) : folder_(std::move(folder)) {
+    std::filesystem::create_directories(folder_);
+    mounted_ = mount("none", folder_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk() {
+    if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
+  }
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  void resize(const std::string& size) const {
+    EXPECT_EQ(mount("none", folder_.c_str(), "tmpfs", MS_REMOUNT, ("size=" + size).c_str()), 0);
+  }
+
+ private:
+  std::filesystem::path folder_;
+  bool mounted_ = false;
+};
+
+TEST(Save, BesideTrainingChangesNoBitOfItNorOfTheCheckpoints) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::vector<std::string>> layouts{
+      {}, {"--parallel.zero", "1"}, {"--parallel.zero", "3", "--parallel.tensor", "2"}};
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    const int ranks = 1 << i;
+    for (const std::string async : {"true", "false"}) {
+      std::vector<std::string> flags = layouts[i];
+      for (const char* more : {"--checkpoint.every", "3", "--checkpoint.async"})
+        flags.emplace_back(more);
+      flags.push_back(async);
+      folder.train(ranks, std::to_string(ranks) + async, flags);
+    }
+    const std::string beside = std::to_string(ranks) + "true",
+                      plain = std::to_string(ranks) + "false";
+    EXPECT_EQ(folder.losses(beside), folder.losses(plain));
+    for (const int step : {3, 6, 9, 12, 15, 18, 20}) {
+      const std::string a = folder.checkpoint(beside, step), b = folder.checkpoint(plain, step);
+      const CommandResult diff = folder.tokenwerk({"checkpoint", "diff", a, b});
+      EXPECT_EQ(diff.exit_code, 0) << diff.output;
+      EXPECT_EQ(folder.tokenwerk({"checkpoint", "verify", a}).exit_code, 0);
+    }
+  }
+}
+
+TEST(Save, SaysOnceWhatTheCopyTakesAndForEachHowLongItTook) {
+  const TrainingFolder folder(gpt_model);
+  const CommandResult result = folder.train(2, "run");
+  const std::string once = "from a copy of ";
+  EXPECT_THAT(result.output, HasSubstr(once));
+  EXPECT_EQ(result.output.find(once), result.output.rfind(once));
+  EXPECT_THAT(result.output, HasSubstr("step 10  checkpoint saved in run/checkpoints  ("));
+  EXPECT_THAT(folder.bytes("run/log.txt"), HasSubstr(" s to write, training waited "));
+}
+
+TEST(Save, LeftToTheCostItComesByTheFailureRate) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::string> automatic{"--checkpoint.every", "auto", "--checkpoint.mtbf_hours"};
+  for (const int ranks : {1, 2}) {
+    std::vector<std::string> flags = automatic;
+    flags.emplace_back("1e-12");
+    const std::string often = "often" + std::to_string(ranks),
+                      rare = "rare" + std::to_string(ranks);
+    EXPECT_THAT(folder.train(ranks, often, flags).output, HasSubstr("; the next in "));
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / folder.checkpoint(often, 1)));
+    flags.back() = "1e9";
+    folder.train(ranks, rare, flags);
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / folder.checkpoint(rare, 1)));
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / folder.checkpoint(rare, 20)));
+    EXPECT_EQ(folder.losses(often), folder.losses(rare));
+  }
+}
+
+TEST(Save, ThatFailsOnAFullDiskStopsNoTrainingAndTheLastOneEndsWith4) {
+  for (const int ranks : {1, 2, 4}) {
+    const TrainingFolder folder(gpt_model);
+    folder.train(ranks, "whole", {"--checkpoint.every", "5"});
+    const SmallDisk disk(folder.path() / "run/checkpoints", "700k");  // room for one checkpoint
+    if (!disk.mounted()) GTEST_SKIP() << "mounts no disk: not root";
+    const std::vector<std::string> flags{"--checkpoint.every",  "5",     "--checkpoint.keep", "1",
+                                         "--checkpoint.resume", "latest"};
+    const CommandResult full = folder.train(ranks, "run", flags, 4);
+    for (const char* said : {"step 10: checkpoint not saved: ", "No space left on device",
+                             "the newest is that of step 5", "step 15: checkpoint not saved: ",
+                             "the run ends after step 20, which is not saved"})
+      EXPECT_THAT(full.output, HasSubstr(said));
+    EXPECT_THAT(folder.bytes("run/log.txt"), HasSubstr("step 15: checkpoint not saved: "));
+    EXPECT_EQ(folder.losses("run"), folder.losses("whole"));
+    EXPECT_EQ(folder.tokenwerk({"checkpoint", "verify", "run/checkpoints"}).exit_code, 0);
+    disk.resize("10m");
+    EXPECT_THAT(folder.train(ranks, "run", flags).output, HasSubstr("resumes after step 5"));
+    EXPECT_EQ(folder.losses("run"), folder.losses("whole"));
+  }
+}
+
+TEST(Save, TriesAgainWhenThereIsRoomAndASignalThatFindsNoneEndsWith4) {
+  const TrainingFolder folder(gpt_model);
+  for (const bool room : {true, false}) {
+    const std::string run = room ? "room" : "none";
+    const SmallDisk disk(folder.path() / run / "checkpoints", "100k");
+    if (!disk.mounted()) GTEST_SKIP() << "mounts no disk: not root";
+    RunningCommand command(
+        folder.command(2, run, {"--training.steps", "100000", "--checkpoint.every", "5"}),
+        folder.path(), training_environment());
+    EXPECT_TRUE(command.wait_for_output("checkpoint not saved", patience)) << command.output();
+    if (room) {
+      disk.resize("10m");
+      EXPECT_TRUE(command.wait_for_output("checkpoint saved", patience)) << command.output();
+    }
+    command.send(SIGUSR1);
+    const CommandResult result = command.wait();
+    EXPECT_EQ(result.exit_code, room ? 75 : 4) << result.output;
+    EXPECT_EQ(result.output.find("which is not saved") == std::string::npos, room);
+  }
+}
+
+TEST(Save, SurvivesThatItsFolderIsTakenAway) {
+  const TrainingFolder folder(gpt_model);
+  RunningCommand command(
+      folder.command(2, "run", {"--training.steps", "100000", "--checkpoint.every", "5"}),
+      folder.path(), training_environment());
+  const std::filesystem::path checkpoints = folder.path() / "run/checkpoints";
+  EXPECT_TRUE(command.wait_for_output("checkpoint saved", patience)) << command.output();
+  std::filesystem::rename(checkpoints, folder.path() / "taken");
+  std::ofstream(checkpoints) << "in the way";
+  EXPECT_TRUE(command.wait_for_output("checkpoint not saved", patience)) << command.output();
+  std::filesystem::remove(checkpoints);
+  command.send(SIGUSR1);
+  EXPECT_EQ(command.wait().exit_code, 75) << command.output();
+  EXPECT_EQ(folder.tokenwerk({"checkpoint", "verify", "run/checkpoints"}).exit_code, 0);
+}
+
+TEST(Save, ALossThatIsNoNumberLeavesTheCheckpointUnderWayWhole) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(2, "run",
+               {"--training.learning_rate", "1e30", "--training.clip", "0",
+                "--training.warmup_steps", "0", "--checkpoint.every", "1"},
+               5);
+  EXPECT_EQ(folder.tokenwerk({"checkpoint", "verify", "run/checkpoints"}).exit_code, 0);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "run/checkpoints"))
+    EXPECT_NE(entry.path().extension(), ".writing");
+}
+
+}  // namespace
+}  // namespace tokenwerk
