@@ -1,6 +1,7 @@
 #include "launch/signals.h"
 
 #include <csignal>
+#include <cstdlib>
 
 namespace tokenwerk {
 namespace {
@@ -10,25 +11,29 @@ volatile std::sig_atomic_t requested = 0;
 
 void request(int signal) {
   requested = 1;
-  if (signal != SIGUSR1) std::signal(signal, SIG_DFL);
+  if (signal == SIGINT) std::signal(signal, SIG_DFL);
 }
+
+/// mpirun tells its ranks so; srun, also with Open MPI's PMIx, does not.
+bool under_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr; }
 
 }  // namespace
 
-StopRequest::StopRequest(int ranks) : alone_(ranks == 1) {
+StopRequest::StopRequest(int ranks) : hears_all_(ranks == 1 || !under_mpirun()) {
   requested = 0;
   std::signal(SIGUSR1, request);
-  if (alone_) {
+  if (hears_all_) {
     std::signal(SIGINT, request);
     std::signal(SIGTERM, request);
   }
 }
 
 StopRequest::~StopRequest() {
-  std::signal(SIGUSR1, SIG_IGN);  // one that comes late must not end the program
-  if (alone_) {
+  // One that comes late must not end the program, whose exit code says what it did.
+  std::signal(SIGUSR1, SIG_IGN);
+  if (hears_all_) {
     std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
+    std::signal(SIGTERM, SIG_IGN);
   }
 }
 

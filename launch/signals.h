@@ -3,9 +3,10 @@
 
 namespace tokenwerk {
 
-/// While it lives, SIGUSR1 is a request to save and stop; under no launcher (one rank), SIGINT and
-/// SIGTERM are too, the second one ending the program as usual. (mpirun ends its ranks within a
-/// second after those two.)
+/// While it lives, SIGUSR1 is a request to save and stop. SIGINT and SIGTERM are too where they
+/// come from a user or from Slurm, alone and under srun: SIGTERM as often as it comes, for Slurm
+/// repeats it; a second SIGINT ends the program as usual. Under mpirun they stay what they are,
+/// since it ends its ranks within a second after those two.
 class StopRequest {
  public:
   explicit StopRequest(int ranks);
@@ -17,7 +18,7 @@ class StopRequest {
   [[nodiscard]] bool received() const;
 
  private:
-  bool alone_;
+  bool hears_all_;
 };
 
 }  // namespace tokenwerk
