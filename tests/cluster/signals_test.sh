@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Asked by a signal, jobs save, exit with 75, go back into the queue and go on where they stopped: under mpirun on the
+# USR1 that the batch script passes on, under srun also on the TERM with which Slurm ends ranks. A cancelled job stays away.
+set -euo pipefail
+# shellcheck source=tests/cluster/cluster.sh
+source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
+need_slurm
+enter_world "$@"
+start_hosts 4
+start_slurm 2
+prepare_training "$1" 40
+
+declare -A jobs
+slow_link 20Mbit "${hosts[@]}"
+for launcher in mpirun srun; do
+  jobs[$launcher]=$(submit_training "$launcher" "$launcher" --nodes=2)
+done
+wait_for_steps mpirun 5
+scancel --signal=USR1 --batch "${jobs[mpirun]}"
+wait_for_steps srun 5
+scancel --signal=TERM "${jobs[srun]}"
+
+cancelled=$(submit_training srun cancelled --nodes=2) # runs once the others are back in the queue
+wait_for_steps cancelled 5
+scancel "$cancelled"
+wait_for_job "$cancelled" CANCELLED
+wait_until "no rank is left" 20 no_ranks_left
+grep -q "stopped by a signal after step" cancelled.log || fail "the cancelled job did not save"
+
+mend_link "${hosts[@]}"
+for launcher in mpirun srun; do start_again "${jobs[$launcher]}"; done
+train_here undisturbed 4
+for launcher in mpirun srun; do
+  wait_for_job "${jobs[$launcher]}" COMPLETED
+  expect_gone_on "$launcher"
+  expect_equal_losses "$launcher" undisturbed
+done
+[[ $(job_field "$cancelled" JobState) == CANCELLED ]] || fail "a cancelled job came back"
