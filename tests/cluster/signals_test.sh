@@ -25,7 +25,7 @@ wait_for_steps cancelled 5
 scancel "$cancelled"
 wait_for_job "$cancelled" CANCELLED
 wait_until "no rank is left" 20 no_ranks_left
-grep -q "stopped by a signal after step" cancelled.log || fail "the cancelled job did not save"
+wait_until "the cancelled job has saved" 20 grep -s "stopped by a signal after step" cancelled.log
 
 mend_link "${hosts[@]}"
 for launcher in mpirun srun; do start_again "${jobs[$launcher]}"; done
