@@ -60,11 +60,12 @@ void HeartbeatWriter::beat(std::string_view phase, Index step) {
   ++last_.beat;
   last_.step = step;
   last_.phase = phase;
-  std::string line =
-      nlohmann::ordered_json{{"attempt", last_.attempt},   {"beat", last_.beat},
-                             {"step", last_.step},         {"saved_step", last_.saved_step},
-                             {"saved_at", last_.saved_at}, {"phase", last_.phase}}
-          .dump();
+  std::string line = nlohmann::ordered_json{
+      {"attempt", last_.attempt},
+      {"beat", last_.beat},
+      {"step", last_.step},
+      {"phase",
+       last_.phase}}.dump();
   line.resize(line_bytes - 1, ' ');
   line.push_back('\n');
   if (::pwrite(file_.get(), line.data(), line.size(), 0) == std::ssize(line)) return;

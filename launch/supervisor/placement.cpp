@@ -66,6 +66,8 @@ std::vector<std::string> mpirun_arguments(const Placement& p, const std::set<std
   return out;
 }
 
+/// Ranks that are left when one dies end after --wait seconds. They may not be ended at once: when
+/// all stop with 75, the first must not take the others with it.
 std::vector<std::string> srun_arguments(const Placement& p) {
   TW_CHECK_AS(ConfigError, is_uniform(p.hosts),
               "srun gives every host the same number of ranks: ", names_of(p.hosts),
@@ -74,7 +76,8 @@ std::vector<std::string> srun_arguments(const Placement& p) {
   for (const Host& host : p.hosts) names.push_back(host.name);
   std::vector<std::string> out{"srun",
                                "--mpi=pmix",
-                               "--kill-on-bad-exit=1",
+                               "--kill-on-bad-exit=0",
+                               "--wait=60",
                                "--distribution=block",
                                fmt::format("--nodelist={}", fmt::join(names, ",")),
                                fmt::format("--nodes={}", names.size()),
@@ -129,6 +132,8 @@ Command start_command(Starter starter, const Placement& placement,
   Command command;
   command.variables = variables;
   command.variables["OMP_NUM_THREADS"] = std::to_string(placement.threads);
+  // With its default fence, Slurm's PMIx now and then lets ranks send to one that is not yet ready.
+  if (starter == Starter::srun) command.variables["SLURM_PMIX_FENCE"] = "ring";
   command.arguments = starter == Starter::mpirun
                           ? mpirun_arguments(placement, passed_on(command.variables))
                           : srun_arguments(placement);

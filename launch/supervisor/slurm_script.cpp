@@ -19,8 +19,8 @@ while kill -0 "$run" 2>/dev/null; do wait "$run"; done
 wait "$run"
 code=$?
 
-if ((code == 75)); then
-  echo "saved and stopped: job $SLURM_JOB_ID goes back into the queue"
+# 75: stopped by a signal, saved. Nobody may bring back a job that was cancelled.
+if ((code == 75)) && [[ $(scontrol --oneliner show job "$SLURM_JOB_ID") == *" JobState=RUNNING "* ]]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"

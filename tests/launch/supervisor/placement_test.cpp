@@ -77,7 +77,7 @@ TEST(StartCommand, BindsNothingWhereRanksAreMoreThanCores) {
 
 TEST(StartCommand, GivesSrunOneNumberOfRanksForAllHosts) {
   const std::string text = start_command(Starter::srun, two_hosts(8, 4), {"x"}, {}).text();
-  EXPECT_THAT(text, HasSubstr("srun --mpi=pmix --kill-on-bad-exit=1 --distribution=block "
+  EXPECT_THAT(text, HasSubstr("srun --mpi=pmix --kill-on-bad-exit=0 --wait=60 --distribution=block "
                               "--nodelist=n1,n2 --nodes=2 --ntasks=4 --ntasks-per-node=2 "
                               "--cpus-per-task=4 --cpu-bind=cores x"));
   EXPECT_THROW((void)start_command(Starter::srun, placed({{"n1", 1}, {"n2", 2}}, 3), {"x"}, {}),
