@@ -50,8 +50,9 @@ class Launch : public testing::Test {
 
 TEST_F(Launch, AKilledRankCostsTheStepsSinceTheLastCheckpointAndNothingElse) {
   folder_.train(2, "whole");
-  const CommandResult result = launch(
-      "killed", {"--inject", "kill:rank=1,step=13", "--inject", "kill:rank=0,step=18,attempt=2"});
+  const CommandResult result =
+      launch("killed", {"--checkpoint.async", "false", "--inject", "kill:rank=1,step=13",
+                        "--inject", "kill:rank=0,step=18,attempt=2"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_EQ(folder_.losses("killed"), folder_.losses("whole"));
   const auto died = events("killed", "died");
