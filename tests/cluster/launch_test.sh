@@ -38,7 +38,7 @@ wait "$launcher" || fail "launch ended with $?"
 grep -q '"event":"excluded".*"host":"h3"' killed/events.jsonl || fail "h3 is not named"
 grep -q '"event":"restart".*"ranks":4.*50 % of the capacity lost' killed/events.jsonl || fail "the ranks are not 4"
 expect_near_losses killed undisturbed
-has_event killed done || fail "it did not end"
+has_event killed "done" || fail "it did not end"
 
 start_host h3
 slow_link 20Mbit "${hosts[@]}"
