@@ -15,7 +15,8 @@ class Device;
 class Stream;
 struct Operations;
 
-enum class DeviceKind { cpu, cuda };
+/// simulated: memory is counted and never touched, operations do nothing.
+enum class DeviceKind { cpu, cuda, simulated };
 
 /// A point in a stream's work; must not outlive the stream. A default-made one has always passed.
 class Event {

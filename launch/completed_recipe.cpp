@@ -17,13 +17,6 @@
 namespace tokenwerk {
 namespace {
 
-/// The vocabulary of the tokenizer beside the data; 0 where there is none: token files alone will
-/// do if the recipe names the vocabulary.
-Index tokenizer_vocabulary(const std::string& prefix) {
-  if (!std::filesystem::exists(prefix + ".tokenizer.json")) return 0;
-  return load_tokenizer(prefix)->vocabulary();
-}
-
 /// Throws DataError unless the pair of token files is there.
 void check_token_files(const std::string& prefix, const char* key) {
   const std::string missing = missing_tokens(prefix);
@@ -33,8 +26,28 @@ void check_token_files(const std::string& prefix, const char* key) {
 Recipe completed(Recipe recipe, Index ranks) {
   check_token_files(recipe.data.train, "data.train");
   if (recipe.data.validation) check_token_files(*recipe.data.validation, "data.validation");
-  recipe = resolved(std::move(recipe), ranks);
+  std::optional<MemoryLimit> limit;
+  if (recipe.device.kind == "cpu") limit = {host_memory().total, "this machine"};
   const Index vocabulary = tokenizer_vocabulary(recipe.data.train);
+  return with_model(resolved(std::move(recipe), ranks), vocabulary, limit);
+}
+
+/// What every rank has to read alike: the recipe, and the schedule where it lies in a file.
+std::string text_of_run(const Recipe& recipe) {
+  std::string text = to_toml(recipe);
+  if (path_of_schedule(recipe.parallel.schedule.value()))
+    text += text_of(pipeline_schedule(recipe));
+  return text;
+}
+
+}  // namespace
+
+Index tokenizer_vocabulary(const std::string& prefix) {
+  if (!std::filesystem::exists(prefix + ".tokenizer.json")) return 0;
+  return load_tokenizer(prefix)->vocabulary();
+}
+
+Recipe with_model(Recipe recipe, Index vocabulary, const std::optional<MemoryLimit>& limit) {
   const std::string place = recipe.place_of("model.vocabulary") + ": model.vocabulary";
   if (vocabulary == 0 && !recipe.model.vocabulary && !recipe.model.preset) {
     TW_RAISE(ConfigError, place, ": missing, and no tokenizer lies beside data.train = \"",
@@ -48,24 +61,13 @@ Recipe completed(Recipe recipe, Index ranks) {
     faults += fmt::format("{} = {} is less than the tokenizer's {}\n", place, config.vocabulary,
                           vocabulary);
   }
-  if (recipe.device.kind == "cpu")
-    faults += memory_fault(recipe, config, host_memory().total, "this machine");
+  if (limit) faults += memory_fault(recipe, config, limit->bytes, limit->owner);
   if (!faults.empty()) faults.pop_back();
   TW_CHECK_AS(ConfigError, faults.empty(), faults);
   recipe.model = model_section(config);
   recipe.model.initial = initial;
   return recipe;
 }
-
-/// What every rank has to read alike: the recipe, and the schedule where it lies in a file.
-std::string text_of_run(const Recipe& recipe) {
-  std::string text = to_toml(recipe);
-  if (path_of_schedule(recipe.parallel.schedule.value()))
-    text += text_of(pipeline_schedule(recipe));
-  return text;
-}
-
-}  // namespace
 
 Recipe completed_together(MpiEnvironment& environment, const Recipe& recipe) {
   const auto device = make_device(DeviceKind::cpu);

@@ -27,24 +27,30 @@ Mesh copies_mesh(const Mesh& mesh, Index copies) {
 
 Parallelism::Parallelism(MpiEnvironment& environment, Communicator& world, const Recipe& recipe,
                          const ModelConfig& config)
-    : mesh_(mesh_shape(recipe), environment.size()),
-      here_(mesh_.coordinates(environment.rank())),
+    : Parallelism(
+          [&](const Mesh& mesh, Axis axis) {
+            return environment.make_communicator(world.device(), mesh, axis);
+          },
+          world, recipe, config) {}
+
+Parallelism::Parallelism(const MakeCommunicator& make, Communicator& world, const Recipe& recipe,
+                         const ModelConfig& config)
+    : mesh_(mesh_shape(recipe), world.size()),
+      here_(mesh_.coordinates(world.rank())),
       zero_(static_cast<int>(recipe.parallel.zero)),
       order_(*recipe.training.reproducible ? SumOrder::fixed : SumOrder::fast),
       global_batch_(recipe.training.global_batch),
       gathered_(*recipe.parallel.zero_keep ? Gathered::until_updated : Gathered::until_used),
       schedule_(pipeline_schedule(recipe)),
       world_(&world) {
-  Device& device = world.device();
-  const auto along = [&](Axis axis) { return environment.make_communicator(device, mesh_, axis); };
+  const auto along = [&](Axis axis) { return make(mesh_, axis); };
   data_ = along(Axis::data);
   replicate_ = along(Axis::replicate);
   shard_ = along(Axis::shard);
   tensor_ = along(Axis::tensor);
   pipeline_ = along(Axis::pipeline);
   const Index copies = kv_copies(recipe, config);
-  if (copies > 1)
-    copies_ = environment.make_communicator(device, copies_mesh(mesh_, copies), Axis::tensor);
+  if (copies > 1) copies_ = make(copies_mesh(mesh_, copies), Axis::tensor);
   const bool sliced = *recipe.parallel.sequence && tensor_->size() > 1;
   tensor_axis_.emplace(*tensor_, sliced ? TokenLayout::sliced : TokenLayout::whole, copies_.get());
   if (tensor_->size() > 1) layers_.emplace(*tensor_axis_);

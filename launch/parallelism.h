@@ -1,6 +1,7 @@
 #pragma once
 /// A rank's place in a run: its mesh, its communicators, and its part of the model.
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -14,10 +15,16 @@
 
 namespace tokenwerk {
 
+/// Makes this rank's communicator along an axis of a mesh, for arrays of the world's device.
+using MakeCommunicator = std::function<std::unique_ptr<Communicator>(const Mesh&, Axis)>;
+
 /// The communicators of every axis that the recipe uses. All ranks make it together.
 class Parallelism {
  public:
   /// The recipe is resolved and has no faults. `world` joins all ranks, for arrays of its device.
+  Parallelism(const MakeCommunicator& make, Communicator& world, const Recipe& recipe,
+              const ModelConfig& config);
+  /// The same for the ranks of this run.
   Parallelism(MpiEnvironment& environment, Communicator& world, const Recipe& recipe,
               const ModelConfig& config);
 

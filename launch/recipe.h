@@ -142,13 +142,18 @@ struct RecipeFlag {
   std::string value;
 };
 
+/// Whether the token files have to be on this machine.
+enum class DataFiles { here, anywhere };
+
 /// Reads a recipe file, lets flags replace its keys and validates the whole for this number of
 /// ranks. Throws one ConfigError that lists every fault on a line of its own, as
-/// `file:line:column: key: what is wrong, and the nearest legal value`.
+/// `file:line:column: key: what is wrong, and the nearest legal value`; beside others, token files
+/// that should be here and are not.
 [[nodiscard]] Recipe read_recipe(const std::filesystem::path& file,
-                                 const std::vector<RecipeFlag>& flags, Index ranks);
+                                 const std::vector<RecipeFlag>& flags, Index ranks,
+                                 DataFiles data = DataFiles::here);
 
-/// The same for TOML text; `name` stands for the file in messages.
+/// The same for TOML text, but for token files; `name` stands for the file in messages.
 [[nodiscard]] Recipe read_recipe_text(const std::string& text, const std::string& name,
                                       const std::vector<RecipeFlag>& flags, Index ranks);
 

@@ -205,7 +205,7 @@ Recipe read_recipe_text(const std::string& text, const std::string& name,
 }
 
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<RecipeFlag>& flags,
-                   Index ranks) {
+                   Index ranks, DataFiles data) {
   Reader reader(file.string());
   const OpenedFile opened = open_to_read(file.string());
   if (!opened.file)
@@ -216,7 +216,7 @@ Recipe read_recipe(const std::filesystem::path& file, const std::vector<RecipeFl
     reader.read_file(read_small_file(file.string(), largest_recipe));
   for (const RecipeFlag& flag : flags) reader.read_flag(flag);
   reader.check(ranks);
-  reader.add_missing_data();
+  if (data == DataFiles::here) reader.add_missing_data();
   return reader.take();
 }
 
