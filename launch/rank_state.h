@@ -9,7 +9,8 @@
 namespace tokenwerk {
 
 /// Bytes of a rank's arrays that live as long as the run. Activations, gathered weights and
-/// gradients on their way, scratch space and what libraries hold come on top.
+/// gradients on their way, scratch space, buffers of communication and what libraries hold come on
+/// top.
 struct RankState {
   Index rank = 0;
   std::size_t weights = 0;

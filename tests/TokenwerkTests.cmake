@@ -81,7 +81,7 @@ tokenwerk_tests(ops_tests device PATTERNS core/ops/fixed_product_test.cpp core/c
   LIBRARIES ops_test_objects tokenwerk::core)
 tokenwerk_tests(nn_tests unit PATTERNS core/optimizer/*_test.cpp LIBRARIES nn_test_objects tokenwerk::core)
 tokenwerk_tests(data_tests unit
-  PATTERNS core/log_test.cpp core/tensor_test.cpp core/trace_test.cpp core/data/*_test.cpp
+  PATTERNS core/log_test.cpp core/tensor_test.cpp core/trace_test.cpp core/simulated/*_test.cpp core/data/*_test.cpp
   LIBRARIES tokenwerk::core PkgConfig::SENTENCEPIECE)
 tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*.cpp LIBRARIES tokenwerk::parallel)
 tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk::models)
@@ -106,6 +106,7 @@ set_tests_properties(train.layouts_long PROPERTIES LABELS "train;long" TIMEOUT 3
 
 tokenwerk_tests(launch_tests unit PATTERNS launch/*_test.cpp
   LIBRARIES tokenwerk::launch nlohmann_json::nlohmann_json GTest::gmock)
+tokenwerk_mpi_tests(launch_mpi_tests RANKS 1 2 4 LIBRARIES tokenwerk::launch PATTERNS launch/*_dist_test.cpp)
 
 tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
   PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp

@@ -179,7 +179,10 @@ TEST(Check, ReadsTheTokenizerWhereItIs) {
   const RecipeFile recipe;
   const std::string data = recipe.folder / "text";
   test::write_file(recipe.folder / "text.txt", "In the beginning was the Word.\n");
-  EXPECT_EQ(run({"prepare", "--input", recipe.folder / "text.txt", "--output", data}).code, 0);
+  EXPECT_EQ(run({"prepare", "--input", recipe.folder / "text.txt", "--output", data, "--tokenizer",
+                 "bytes"})
+                .code,
+            0);
   const Outcome outcome = recipe.check({"--data.train", data});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_NE(outcome.text.find("not looked at; the token files are there"), std::string::npos)
