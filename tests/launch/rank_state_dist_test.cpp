@@ -28,9 +28,10 @@ std::vector<Flags> layouts(int ranks) {
   out.push_back({{"parallel.tensor", "2"}, {"parallel.sequence", "true"}, {"parallel.zero", "1"}});
   out.push_back({{"parallel.tensor", all}});
   out.push_back({{"parallel.pipeline", "2"}, {"parallel.zero", "3"}});
-  out.push_back({{"parallel.pipeline", all}, {"parallel.stages", ranks == 2 ? "2,4" : "1,3,1,1"}});
   out.push_back({{"parallel.pipeline", "2"}, {"parallel.schedule", "zb-v"}});
   if (ranks == 2) return out;
+  for (const char* stages : {"3,1,1,1", "1,1,3,1", "1,2,1,2"})  // another rank holds most
+    out.push_back({{"parallel.pipeline", all}, {"parallel.stages", stages}});
   out.push_back({{"parallel.zero", "2"}, {"parallel.zero_group", "2"}});
   out.push_back({{"parallel.tensor", "2"},
                  {"parallel.pipeline", "2"},
