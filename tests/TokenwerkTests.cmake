@@ -84,12 +84,18 @@ tokenwerk_tests(data_tests unit
   PATTERNS core/log_test.cpp core/tensor_test.cpp core/trace_test.cpp core/simulated/*_test.cpp core/data/*_test.cpp
   LIBRARIES tokenwerk::core PkgConfig::SENTENCEPIECE)
 tokenwerk_tests(checkpoint_tests unit PATTERNS parallel/checkpoint/*.cpp LIBRARIES tokenwerk::parallel)
+add_test(NAME unit.damaged_checkpoints_long
+  COMMAND checkpoint_tests --gtest_also_run_disabled_tests --gtest_filter=*DISABLED_NeverLoadInAThousandForms)
+set_tests_properties(unit.damaged_checkpoints_long PROPERTIES LABELS "unit;long" TIMEOUT 600)
 tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk::models)
 
 # The real program under the real mpirun: each test runs it several times.
 target_compile_definitions(tokenwerk_test_support PRIVATE TW_PROGRAM="$<TARGET_FILE:tokenwerk>")
 tokenwerk_tests(train_tests train PATTERNS train/*_test.cpp LIBRARIES tokenwerk::core)
 add_dependencies(train_tests tokenwerk)
+add_test(NAME train.damaged_checkpoints_long
+  COMMAND train_tests --gtest_also_run_disabled_tests --gtest_filter=*DISABLED_NeverInAThousandForms)
+set_tests_properties(train.damaged_checkpoints_long PROPERTIES LABELS "train;long" TIMEOUT 3600)
 add_test(NAME train.quickstart COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/train/quickstart.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:tokenwerk>)
 set_tests_properties(train.quickstart PROPERTIES LABELS train TIMEOUT 600 PROCESSORS 2)
 
