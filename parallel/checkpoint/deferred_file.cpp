@@ -10,6 +10,11 @@
 #include "core/error.h"
 
 namespace tokenwerk {
+namespace {
+
+constexpr std::size_t send_bytes = std::size_t{8} << 20;
+
+}  // namespace
 
 DeferredFile::DeferredFile(const std::filesystem::path& path)
     : path_(path), file_(open_file(path, O_RDWR | O_CREAT | O_TRUNC)) {}
@@ -24,8 +29,12 @@ void DeferredFile::write(std::uint64_t offset, const void* data, std::size_t byt
     from += put;
     offset += static_cast<std::uint64_t>(put);
     bytes -= static_cast<std::size_t>(put);
+    unsent_ += static_cast<std::size_t>(put);
   }
   size_ = std::max(size_, offset + bytes);
+  if (unsent_ < send_bytes) return;
+  (void)::sync_file_range(file_.get(), 0, 0, SYNC_FILE_RANGE_WRITE);  // only a hint
+  unsent_ = 0;
 }
 
 void DeferredFile::read(std::uint64_t offset, void* data, std::size_t bytes) noexcept {

@@ -17,6 +17,7 @@ class DeferredFile {
   /// Makes the file anew; failing that throws CheckpointError at once.
   explicit DeferredFile(const std::filesystem::path& path);
 
+  /// The disk begins at once, beside what is done next: a later sync finds little left.
   void write(std::uint64_t offset, const void* data, std::size_t bytes) noexcept;
   /// Bytes behind the end, and those that cannot be read, are zeros.
   void read(std::uint64_t offset, void* data, std::size_t bytes) noexcept;
@@ -31,7 +32,8 @@ class DeferredFile {
   std::filesystem::path path_;
   FileDescriptor file_;
   std::uint64_t size_ = 0;
-  int fault_ = 0;  ///< errno of the first failure
+  std::size_t unsent_ = 0;  ///< bytes written since the system was last told to send some
+  int fault_ = 0;           ///< errno of the first failure
 };
 
 }  // namespace tokenwerk

@@ -1,6 +1,6 @@
 #pragma once
-/// The part of HDF5 that checkpoints use. HDF5 itself stays in hdf5_file.cpp, and all its calls
-/// come from one thread of a rank.
+/// The part of HDF5 that checkpoints use. HDF5 itself stays in hdf5_file.cpp, and its calls
+/// come from one thread of a rank at a time.
 
 #include <filesystem>
 #include <memory>

@@ -44,6 +44,23 @@ TEST(Recipe, AnIntegerMayStandForARealNumber) {
   EXPECT_EQ(read(std::string(small) + "clip = 2\n").training.clip, 2.0);
 }
 
+TEST(Recipe, ASaveIntervalIsAnIntegerOrAuto) {
+  EXPECT_EQ(read(small).checkpoint.every.steps, 1000);
+  const std::string with_section = std::string(small) + "[checkpoint]\n";
+  EXPECT_EQ(read(with_section + "every = 20\n").checkpoint.every.steps, 20);
+  EXPECT_EQ(read(small, {{"checkpoint.every", "0"}}).checkpoint.every.steps, 0);
+  EXPECT_EQ(read(with_section + "every = \"auto\"\n").checkpoint.every.steps, std::nullopt);
+  const Recipe recipe = resolved(read(small, {{"checkpoint.every", "auto"}}), 4);
+  EXPECT_EQ(recipe.checkpoint.every.steps, std::nullopt);
+  EXPECT_EQ(recipe.checkpoint.mtbf_hours, 12500.0);
+  EXPECT_EQ(read(to_toml(recipe), {}, 4), recipe);
+  EXPECT_EQ(test::fault(with_section + "every = \"weekly\"\n"),
+            "run.toml:15:1: checkpoint.every: is text, not an integer, 0 or more, or auto");
+  EXPECT_EQ(test::fault(small, {{"checkpoint.every", "-2"}}),
+            "--checkpoint.every: checkpoint.every: -2 is not an integer, 0 or more, or auto; the "
+            "nearest legal value is 0");
+}
+
 TEST(Recipe, ReadsAFile) {
   const test::TemporaryFolder folder;
   test::write_file(folder / "run.toml", small);

@@ -50,6 +50,7 @@ TEST(Control, ReducesFiguresToTheSameBitsEverywhere) {
   EXPECT_EQ(all_reduce(*world.comm, (Index{1} << 60) / p + world.rank()),
             (Index{1} << 60) / p * p + p * (p - 1) / 2);
   EXPECT_EQ(all_reduce(*world.comm, Index{-world.rank()}, Reduction::max), 0);
+  EXPECT_EQ(all_reduce_or(*world.comm, std::uint64_t{1} << world.rank()), (1u << p) - 1u);
   double sum = 0.0;
   for (int rank = 0; rank < p; ++rank) sum += 0.1 * rank;
   EXPECT_EQ(all_reduce(*world.comm, 0.1 * world.rank()), sum);
