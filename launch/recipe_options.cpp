@@ -21,6 +21,8 @@ const char* kind_of_value(const RecipeKey& key) {
           return "NUMBER";
         else if constexpr (std::is_same_v<Value, bool>)
           return "BOOLEAN";
+        else if constexpr (std::is_same_v<Value, StepInterval>)
+          return "INTEGER|auto";
         else
           return "TEXT";
       },
