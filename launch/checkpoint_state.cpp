@@ -22,7 +22,9 @@ constexpr std::string_view without_effect[] = {"parallel.",
                                                "training.stop_after",
                                                "training.micro_batch",
                                                "training.validate_every",
-                                               "training.validate_batches"};
+                                               "training.validate_batches",
+                                               "training.watchdog_seconds",
+                                               "training.check_collectives"};
 
 bool has_effect(std::string_view key) {
   return std::ranges::none_of(without_effect, [key](std::string_view none) {

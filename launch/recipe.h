@@ -61,6 +61,8 @@ struct TrainingSection {
   double clip = 1.0;                    ///< 0: no clipping
   std::optional<Index> validate_every;  ///< 0: never
   Index validate_batches = 8;           ///< global batches that one validation reads
+  double watchdog_seconds = 600;        ///< 0: no watchdog
+  std::optional<bool> check_collectives;
   friend bool operator==(const TrainingSection&, const TrainingSection&) = default;
 };
 

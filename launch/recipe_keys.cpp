@@ -79,6 +79,11 @@ std::vector<RecipeKey> keys_of_training() {
       {TW_KEY(training, validate_every), not_negative, {}, "250 with data.validation, otherwise 0",
        "steps between validations, the last one of the run besides; 0: never"},
       {TW_KEY(training, validate_batches), positive, {}, "", "global batches that one validation reads"},
+      {TW_KEY(training, watchdog_seconds), not_negative, {}, "",
+       "how long a rank may wait for others, longer than any rank computes, reads or saves alone; then the run "
+       "ends (exit code 4) and says who has not come; 0: for ever"},
+      {TW_KEY(training, check_collectives), flag, {}, "false",
+       "before each collective compares what the ranks call: slow, to find ranks that call different things"},
   };
 }
 

@@ -81,8 +81,10 @@ void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_cod
   command->callback([arguments, look, &environment, &exit_code] {
     if (look->check) return check(*arguments, *look, environment);
     const StopRequest stop(environment.size());  // from here on a signal is heard
-    exit_code = run_training(environment, read_together(*arguments, environment),
-                             read_injections(arguments->injections), stop);
+    const Recipe recipe = read_together(*arguments, environment);
+    environment.watch(recipe.training.watchdog_seconds);
+    if (recipe.training.check_collectives.value_or(false)) environment.check_collectives();
+    exit_code = run_training(environment, recipe, read_injections(arguments->injections), stop);
   });
 }
 

@@ -91,7 +91,7 @@ tokenwerk_tests(models_tests unit PATTERNS models/*_test.cpp LIBRARIES tokenwerk
 
 # The real program under the real mpirun: each test runs it several times.
 target_compile_definitions(tokenwerk_test_support PRIVATE TW_PROGRAM="$<TARGET_FILE:tokenwerk>")
-tokenwerk_tests(train_tests train PATTERNS train/*_test.cpp LIBRARIES tokenwerk::core)
+tokenwerk_tests(train_tests train PATTERNS train/*_test.cpp LIBRARIES tokenwerk::core GTest::gmock)
 add_dependencies(train_tests tokenwerk)
 add_test(NAME train.damaged_checkpoints_long
   COMMAND train_tests --gtest_also_run_disabled_tests --gtest_filter=*DISABLED_NeverInAThousandForms)
@@ -116,10 +116,11 @@ tokenwerk_mpi_tests(launch_mpi_tests RANKS 1 2 4 LIBRARIES tokenwerk::launch PAT
 
 tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
   PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp
+           parallel/comm/explain_hang_test.cpp
            parallel/pipeline/*_test.cpp)
 tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES parallel_test_objects tokenwerk::parallel
   PATTERNS parallel/comm/clock_test.cpp parallel/comm/control_test.cpp
-           parallel/comm/engine_test.cpp
+           parallel/comm/engine_test.cpp parallel/comm/hang_test.cpp
            parallel/data/ordered_gradients_test.cpp parallel/data/sum_tree_test.cpp parallel/tensor/*_test.cpp parallel/checkpoint/*_dist_test.cpp
            parallel/checkpoint/checkpoint_sample.cpp)
 tokenwerk_mpi_test(comm_thread 2 COMMAND parallel_tests ENVIRONMENT TOKENWERK_COMM_THREAD=on)
@@ -129,6 +130,13 @@ tokenwerk_mpi_test(watchdog 2 COMMAND parallel_tests --gtest_also_run_disabled_t
   ENVIRONMENT TOKENWERK_TEST_SECONDS=1)
 set_tests_properties(dist.watchdog PROPERTIES
   PASS_REGULAR_EXPRESSION "rank 0: test Watchdog.DISABLED_NamesATestThatHangs still runs after 1 s")
+
+tokenwerk_mpi_test(hang_by_mismatch 3 COMMAND parallel_tests --gtest_also_run_disabled_tests --gtest_filter=*DifferentCallsAreExplained)
+set_tests_properties(dist.hang_by_mismatch PROPERTIES
+  PASS_REGULAR_EXPRESSION "calls do not match over world .ranks 0-2., number 1: ranks 0-1 call all_reduce[^\n]* at tests/parallel/comm/hang_test.cpp:[0-9]+; rank 2 calls broadcast[^\n]* at tests/parallel/comm/hang_test.cpp:")
+tokenwerk_mpi_test(hang_by_absence 3 EXIT 4 COMMAND parallel_tests --gtest_also_run_disabled_tests --gtest_filter=*ARankThatCallsNothingIsToldApart)
+set_tests_properties(dist.hang_by_absence PROPERTIES
+  PASS_REGULAR_EXPRESSION "rank 1 host [^\n]*: has not come to barrier, [^\n]* it answers, but waits for nobody.*exit code 4, wanted 4")
 
 # Each program of examples/library, at the sizes for which its output stands beside it: data_parallel.2.txt.
 file(GLOB outputs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/library/*.txt)

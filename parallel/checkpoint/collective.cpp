@@ -17,22 +17,22 @@ std::string fault_of_work(const std::function<void()>& work) {
   }
 }
 
-void throw_together(Communicator& communicator, const std::string& fault) {
-  const std::string faults = gather_faults(communicator, fault);
+void throw_together(Communicator& communicator, const std::string& fault, CallSite site) {
+  const std::string faults = gather_faults(communicator, fault, site);
   TW_CHECK_AS(CheckpointError, faults.empty(), faults);
 }
 
-void throw_with_first_rank(Communicator& communicator, const std::string& fault) {
-  const std::string first = broadcast_string(communicator, fault);
+void throw_with_first_rank(Communicator& communicator, const std::string& fault, CallSite site) {
+  const std::string first = broadcast_string(communicator, fault, 0, site);
   TW_CHECK_AS(CheckpointError, first.empty(), first);
 }
 
-void together(Communicator& communicator, const std::function<void()>& work) {
-  throw_together(communicator, fault_of_work(work));
+void together(Communicator& communicator, const std::function<void()>& work, CallSite site) {
+  throw_together(communicator, fault_of_work(work), site);
 }
 
-void on_first_rank(Communicator& communicator, const std::function<void()>& work) {
-  throw_with_first_rank(communicator, communicator.rank() == 0 ? fault_of_work(work) : "");
+void on_first_rank(Communicator& communicator, const std::function<void()>& work, CallSite site) {
+  throw_with_first_rank(communicator, communicator.rank() == 0 ? fault_of_work(work) : "", site);
 }
 
 }  // namespace tokenwerk

@@ -13,15 +13,19 @@ namespace tokenwerk {
 
 /// Throws the same CheckpointError on every rank when some rank's `fault` is not empty: each
 /// different one once, with the first rank that had it.
-void throw_together(Communicator& communicator, const std::string& fault);
+void throw_together(Communicator& communicator, const std::string& fault,
+                    CallSite site = CallSite::current());
 /// The same for rank 0's fault, which stands by itself.
-void throw_with_first_rank(Communicator& communicator, const std::string& fault);
+void throw_with_first_rank(Communicator& communicator, const std::string& fault,
+                           CallSite site = CallSite::current());
 
 /// Runs this rank's share of the work, then waits for all and throws together what it threw.
 /// `work` must not communicate.
-void together(Communicator& communicator, const std::function<void()>& work);
+void together(Communicator& communicator, const std::function<void()>& work,
+              CallSite site = CallSite::current());
 
 /// The same for work of rank 0 alone.
-void on_first_rank(Communicator& communicator, const std::function<void()>& work);
+void on_first_rank(Communicator& communicator, const std::function<void()>& work,
+                   CallSite site = CallSite::current());
 
 }  // namespace tokenwerk

@@ -7,12 +7,13 @@
 #include <string>
 
 #include "core/tensor.h"
+#include "parallel/comm/collective_call.h"
 #include "parallel/mesh.h"
 
 namespace tokenwerk {
 
-/// How the ranks' values become one.
-enum class Reduction { sum, max };
+class CallHistory;
+class Ledger;
 
 /// The two halves of an `exchange`; an empty view or a rank of -1 leaves a half out.
 struct Exchange {
@@ -47,14 +48,14 @@ class Registration {
 /// from the call or, on an own stream, from the next `synchronize`; the stream is unusable from
 /// then on.
 ///
-/// A communicator of size 1 works like any other, so that callers never test for it.
+/// A communicator of size 1 works like any other, so that callers never test for it. Each call
+/// knows where it was made, for messages about a rank that does not come.
 class Communicator {
  public:
-  Communicator(Axis axis, int rank, int size, Device& device)
-      : axis_(axis), rank_(rank), size_(size), device_(&device) {}
+  Communicator(Axis axis, int rank, int size, Device& device);
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
-  virtual ~Communicator() = default;
+  virtual ~Communicator();
 
   [[nodiscard]] Axis axis() const { return axis_; }
   [[nodiscard]] int rank() const { return rank_; }
@@ -74,26 +75,41 @@ class Communicator {
   virtual void progress() {}
 
   /// x = the reduction of all ranks' x, the same bits on every rank and in every run. f32 or f64.
-  void all_reduce(Stream&, TensorView x, Reduction reduction = Reduction::sum);
+  void all_reduce(Stream&, TensorView x, Reduction reduction = Reduction::sum,
+                  CallSite site = CallSite::current());
   /// y(n) = part `rank` of the sum of all ranks' x(size * n); f32 or f64. x is used as workspace
   /// and undefined afterwards, except that y may be x's own part.
-  void reduce_scatter(Stream&, TensorView y, TensorView x);
+  void reduce_scatter(Stream&, TensorView y, TensorView x, CallSite site = CallSite::current());
   /// y(size * n) = all ranks' x(n) in rank order; x may be y's own part.
-  void all_gather(Stream&, TensorView y, ConstTensorView x);
+  void all_gather(Stream&, TensorView y, ConstTensorView x, CallSite site = CallSite::current());
   /// x = the root's x.
-  void broadcast(Stream&, TensorView x, int root);
+  void broadcast(Stream&, TensorView x, int root, CallSite site = CallSite::current());
   /// Part j of y(size * n) = part `rank` of rank j's x(size * n).
-  void all_to_all(Stream&, TensorView y, ConstTensorView x);
+  void all_to_all(Stream&, TensorView y, ConstTensorView x, CallSite site = CallSite::current());
   /// Sends to one rank while receiving from one; each send needs its receive on the other side. An
   /// exchange of which one half is left out wants a link (`connect`).
-  void exchange(Stream&, const Exchange& exchange);
+  void exchange(Stream&, const Exchange& exchange, CallSite site = CallSite::current());
   /// Passes once every rank has come here.
-  void barrier(Stream&);
+  void barrier(Stream&, CallSite site = CallSite::current());
 
   /// The same for small control data in host memory, at once on the caller. All blocks are as long.
-  void all_gather_bytes(std::span<std::byte> y, std::span<const std::byte> x);
-  void broadcast_bytes(std::span<std::byte> x, int root);
-  void barrier();
+  void all_gather_bytes(std::span<std::byte> y, std::span<const std::byte> x,
+                        CallSite site = CallSite::current());
+  void broadcast_bytes(std::span<std::byte> x, int root, CallSite site = CallSite::current());
+  void barrier(CallSite site = CallSite::current());
+
+  /// From now on calls are noted in the ledger of this rank, and speak of these ranks of the run
+  /// and of the communicator by this number.
+  void record_in(Ledger& ledger, const RankGroup& group, int number);
+  /// From now on each collective first compares what the ranks call, over a communicator of the cpu
+  /// with the same ranks: a mismatch throws CommError on all of them, naming two ranks, their calls
+  /// and call sites. Exchanges are not compared.
+  void check_calls_over(std::unique_ptr<Communicator> control);
+
+ protected:
+  /// What the `do_` function at work was called for.
+  [[nodiscard]] const CollectiveCall& call() const { return call_; }
+  [[nodiscard]] const RankGroup& group() const { return group_; }
 
  private:
   virtual void do_all_reduce(Stream&, TensorView x, Reduction reduction) = 0;
@@ -106,11 +122,20 @@ class Communicator {
   virtual void do_barrier(Stream&) = 0;
   /// The stream for control data: runs at once on the caller.
   [[nodiscard]] Stream& control_stream();
+  /// Numbers and notes a call; compares it where that is asked for.
+  void begin(CollectiveCall call);
+  void compare();
 
   Axis axis_;
   int rank_;
   int size_;
   Device* device_;
+  RankGroup group_;
+  int number_ = 0;
+  CollectiveCall call_;
+  Index collectives_ = 0, exchanges_ = 0;  ///< called so far
+  std::unique_ptr<CallHistory> history_;
+  std::unique_ptr<Communicator> checker_;
   std::unique_ptr<Stream> control_stream_;
 };
 

@@ -9,16 +9,16 @@ namespace tokenwerk {
 namespace {
 
 template <typename T>
-std::vector<T> gather(Communicator& comm, const T& mine) {
+std::vector<T> gather(Communicator& comm, const T& mine, CallSite site) {
   std::vector<T> all(static_cast<std::size_t>(comm.size()));
   comm.all_gather_bytes(std::as_writable_bytes(std::span(all)),
-                        std::as_bytes(std::span(&mine, std::size_t{1})));
+                        std::as_bytes(std::span(&mine, std::size_t{1})), site);
   return all;
 }
 
 template <typename T>
-T reduce(Communicator& comm, T mine, Reduction reduction) {
-  const std::vector<T> all = gather(comm, mine);
+T reduce(Communicator& comm, T mine, Reduction reduction, CallSite site) {
+  const std::vector<T> all = gather(comm, mine, site);
   T out = all.front();
   for (std::size_t i = 1; i < all.size(); ++i)
     out = reduction == Reduction::sum ? out + all[i] : std::max(out, all[i]);
@@ -27,14 +27,16 @@ T reduce(Communicator& comm, T mine, Reduction reduction) {
 
 }  // namespace
 
-std::vector<std::string> gather_strings(Communicator& comm, const std::string& mine) {
-  const std::vector<Index> lengths = gather(comm, static_cast<Index>(mine.size()));
+std::vector<std::string> gather_strings(Communicator& comm, const std::string& mine,
+                                        CallSite site) {
+  const std::vector<Index> lengths = gather(comm, static_cast<Index>(mine.size()), site);
   const auto longest = static_cast<std::size_t>(*std::max_element(lengths.begin(), lengths.end()));
   std::string padded = mine;
   padded.resize(longest);
   std::string all(longest * lengths.size(), '\0');
   if (longest > 0)
-    comm.all_gather_bytes(std::as_writable_bytes(std::span(all)), std::as_bytes(std::span(padded)));
+    comm.all_gather_bytes(std::as_writable_bytes(std::span(all)), std::as_bytes(std::span(padded)),
+                          site);
   std::vector<std::string> out;
   for (std::size_t rank = 0; rank < lengths.size(); ++rank)
     out.push_back(all.substr(rank * longest, static_cast<std::size_t>(lengths[rank])));
@@ -42,8 +44,8 @@ std::vector<std::string> gather_strings(Communicator& comm, const std::string& m
 }
 
 void collect_strings(Communicator& comm, const std::string& mine, int root,
-                     const std::function<void(int, const std::string&)>& take) {
-  const std::vector<Index> lengths = gather(comm, static_cast<Index>(mine.size()));
+                     const std::function<void(int, const std::string&)>& take, CallSite site) {
+  const std::vector<Index> lengths = gather(comm, static_cast<Index>(mine.size()), site);
   const auto stream = comm.device().make_stream();
   constexpr Index word = sizeof(std::int32_t);
   const auto message_of = [&](std::string& text, Index length) {
@@ -56,41 +58,41 @@ void collect_strings(Communicator& comm, const std::string& mine, int root,
     std::string text = rank == comm.rank() ? mine : std::string();
     const TensorView message = message_of(text, length);
     if (length > 0 && rank != root) {
-      if (comm.rank() == rank) comm.exchange(*stream, {.send = message, .to = root});
-      if (comm.rank() == root) comm.exchange(*stream, {.receive = message, .from = rank});
+      if (comm.rank() == rank) comm.exchange(*stream, {.send = message, .to = root}, site);
+      if (comm.rank() == root) comm.exchange(*stream, {.receive = message, .from = rank}, site);
     }
     text.resize(static_cast<std::size_t>(length));
     if (comm.rank() == root) take(rank, text);
   }
 }
 
-std::string broadcast_string(Communicator& comm, const std::string& mine, int root) {
+std::string broadcast_string(Communicator& comm, const std::string& mine, int root, CallSite site) {
   auto length = static_cast<Index>(mine.size());
-  comm.broadcast_bytes(std::as_writable_bytes(std::span(&length, std::size_t{1})), root);
+  comm.broadcast_bytes(std::as_writable_bytes(std::span(&length, std::size_t{1})), root, site);
   std::string out = mine;
   out.resize(static_cast<std::size_t>(length));
-  if (length > 0) comm.broadcast_bytes(std::as_writable_bytes(std::span(out)), root);
+  if (length > 0) comm.broadcast_bytes(std::as_writable_bytes(std::span(out)), root, site);
   return out;
 }
 
-double all_reduce(Communicator& comm, double mine, Reduction reduction) {
-  return reduce(comm, mine, reduction);
+double all_reduce(Communicator& comm, double mine, Reduction reduction, CallSite site) {
+  return reduce(comm, mine, reduction, site);
 }
 
-Index all_reduce(Communicator& comm, Index mine, Reduction reduction) {
-  return reduce(comm, mine, reduction);
+Index all_reduce(Communicator& comm, Index mine, Reduction reduction, CallSite site) {
+  return reduce(comm, mine, reduction, site);
 }
 
-std::uint64_t all_reduce_or(Communicator& comm, std::uint64_t mine) {
+std::uint64_t all_reduce_or(Communicator& comm, std::uint64_t mine, CallSite site) {
   std::uint64_t out = 0;
-  for (const std::uint64_t bits : gather(comm, mine)) out |= bits;
+  for (const std::uint64_t bits : gather(comm, mine, site)) out |= bits;
   return out;
 }
 
-std::string gather_faults(Communicator& comm, const std::string& fault) {
+std::string gather_faults(Communicator& comm, const std::string& fault, CallSite site) {
   constexpr std::size_t most = 4;
-  if (all_ok(comm, fault.empty())) return {};
-  const std::vector<std::string> faults = gather_strings(comm, fault);
+  if (all_ok(comm, fault.empty(), site)) return {};
+  const std::vector<std::string> faults = gather_strings(comm, fault, site);
   const bool same = std::ranges::all_of(faults, [&](const auto& f) { return f == faults[0]; });
   if (same) return faults[0];
   std::set<std::string> seen;
@@ -103,6 +105,8 @@ std::string gather_faults(Communicator& comm, const std::string& fault) {
   return joined(shown, "; ");
 }
 
-bool all_ok(Communicator& comm, bool mine) { return all_reduce(comm, Index{mine ? 0 : 1}) == 0; }
+bool all_ok(Communicator& comm, bool mine, CallSite site) {
+  return all_reduce(comm, Index{mine ? 0 : 1}, Reduction::sum, site) == 0;
+}
 
 }  // namespace tokenwerk

@@ -88,7 +88,8 @@ CommQueue::CommQueue(CommEngine& engine, Device& device, std::string purpose)
     : engine_(&engine),
       purpose_(std::move(purpose)),
       scratch_(device, DType::f32, Shape{static_cast<Index>(plan_scratch_bytes / sizeof(float))}),
-      exceptions_(std::uncaught_exceptions()) {
+      exceptions_(std::uncaught_exceptions()),
+      at_hand_(engine.ledger()) {
   engine.serialized([this] { engine_->queues_.push_back(this); });
 }
 
@@ -153,9 +154,14 @@ bool CommQueue::advance() {
   return true;
 }
 
-void CommQueue::note_begin() { began_ = recorded() ? Clock::now() : Clock::time_point(); }
+void CommQueue::note_begin() {
+  const auto now = Clock::now();
+  at_hand_.begin(current_->call(), now);
+  began_ = recorded() ? now : Clock::time_point();
+}
 
 void CommQueue::note_end() {
+  at_hand_.end();
   const Label label{current_->axis(), current_->collective()};
   latest_ = label;
   if (began_ == Clock::time_point() || !recorded()) return;
@@ -191,6 +197,7 @@ bool CommQueue::recorded() const {
 
 /// The failed operation stays, since messages of it may still be under way; what waits is dropped.
 void CommQueue::fail(std::exception_ptr error) {
+  at_hand_.end();
   const std::scoped_lock lock(engine_->submission_);
   error_ = std::move(error);
   engine_->outstanding_ -= static_cast<Index>(waiting_.size()) + 1;

@@ -21,6 +21,7 @@
 #include "core/tensor.h"
 #include "core/trace.h"
 #include "parallel/comm/idle.h"
+#include "parallel/comm/ledger.h"
 #include "parallel/comm/traffic.h"
 
 namespace tokenwerk {
@@ -38,6 +39,9 @@ class CommEngine {
   CommEngine& operator=(const CommEngine&) = delete;
   /// All queues have ended before.
   ~CommEngine();
+
+  /// What this rank's communicators have called and what its queues have at hand.
+  [[nodiscard]] Ledger& ledger() { return ledger_; }
 
   [[nodiscard]] bool has_thread() const { return worker_.joinable(); }
   /// Moves all queues as far as their messages have come; never blocks. Returns whether any moved:
@@ -68,6 +72,7 @@ class CommEngine {
   friend class CommQueue;
   void work(const std::stop_token& stop);
 
+  Ledger ledger_;
   std::mutex driver_;  ///< held while calling MPI and moving operations
   std::vector<CommQueue*> queues_;
   TraceRecorder* trace_ = nullptr;  ///< set while all queues are idle
@@ -121,11 +126,12 @@ class CommQueue {
   Idle idle_;
   int exceptions_;                                  ///< under way when this was made
   std::deque<std::unique_ptr<Operation>> waiting_;  ///< guarded by the engine's submission_
-  std::unique_ptr<Operation> current_;              ///< from here guarded by the engine's driver_
-  std::chrono::steady_clock::time_point began_;     ///< the current operation; zero: not recorded
-  int track_ = -1;                                  ///< of the trace; -1: none yet
-  std::atomic<Label> latest_;                       ///< the last operation that is done
-  std::exception_ptr error_;                        ///< set before failed_, then constant
+  CallAtHand at_hand_;
+  std::unique_ptr<Operation> current_;           ///< from here guarded by the engine's driver_
+  std::chrono::steady_clock::time_point began_;  ///< the current operation; zero: not recorded
+  int track_ = -1;                               ///< of the trace; -1: none yet
+  std::atomic<Label> latest_;                    ///< the last operation that is done
+  std::exception_ptr error_;                     ///< set before failed_, then constant
   std::atomic<bool> failed_ = false;
   std::atomic<std::uint64_t> submitted_ = 0;
   std::atomic<std::uint64_t> done_ = 0;

@@ -9,10 +9,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <random>
 #include <string_view>
 #include <thread>
 
 #include "core/log.h"
+#include "parallel/comm/hang_watchdog.h"
 #include "parallel/comm/mpi_communicator.h"
 #include "parallel/comm/nccl_backend.h"
 #include "parallel/comm/self_communicator.h"
@@ -73,6 +75,11 @@ UniqueMpiComm split(MPI_Comm parent, int color, int key) {
   return out;
 }
 
+RankGroup group_of(const std::vector<Index>& ranks) {
+  return {static_cast<int>(ranks[0]), static_cast<int>(ranks[1] - ranks[0]),
+          static_cast<int>(ranks.size())};
+}
+
 }  // namespace
 
 MpiEnvironment::MpiEnvironment() : host_(host_name()), exceptions_(std::uncaught_exceptions()) {
@@ -104,6 +111,7 @@ MpiEnvironment::~MpiEnvironment() {
                  host_.c_str());
     abort_all(4);
   }
+  watchdog_.reset();
   nccl_.reset();
   control_.reset();
   engine_.reset();
@@ -123,26 +131,72 @@ std::unique_ptr<Communicator> MpiEnvironment::make_communicator(Device& device, 
                                                                 Axis axis) {
   TW_CHECK(mesh.ranks() == size_, "a mesh of ", mesh.ranks(), " ranks in a run of ", size_);
   if (mesh.shape().degree(axis) == 1) return std::make_unique<SelfCommunicator>(axis, device);
-  const std::vector<Index> ranks = mesh.ranks_along(axis, rank_);
-  const int place = static_cast<int>(mesh.position(axis, rank_));
-  if (device.kind() == DeviceKind::cuda)
-    return nccl(device).split(axis, static_cast<int>(ranks.front()), place,
-                              static_cast<int>(ranks.size()));
+  const RankGroup group = group_of(mesh.ranks_along(axis, rank_));
+  const bool on_gpu = device.kind() == DeviceKind::cuda;
+  auto out = on_gpu ? nccl(device).split(axis, group.first, group.place_of(rank_), group.size)
+                    : make_over_mpi(device, axis, group);
+  out->record_in(engine_->ledger(), group, ++communicators_);
+  if (checks_collectives_) {
+    auto control = make_over_mpi(on_gpu ? *control_device_ : device, axis, group);
+    control->record_in(engine_->ledger(), group, ++communicators_);
+    out->check_calls_over(std::move(control));
+  }
+  return out;
+}
+
+std::unique_ptr<Communicator> MpiEnvironment::make_over_mpi(Device& device, Axis axis,
+                                                            const RankGroup& group) {
   UniqueMpiComm comm;
   engine_->drain();
-  engine_->serialized(
-      [&] { comm = split(MPI_COMM_WORLD, static_cast<int>(ranks.front()), place); });
-  return std::make_unique<MpiCommunicator>(axis, device, *engine_, std::move(comm), place,
-                                           static_cast<int>(ranks.size()));
+  engine_->serialized([&] { comm = split(MPI_COMM_WORLD, group.first, group.place_of(rank_)); });
+  return std::make_unique<MpiCommunicator>(axis, device, *engine_, std::move(comm),
+                                           group.place_of(rank_), group.size);
 }
 
 NcclBackend& MpiEnvironment::nccl(Device& device) {
   if (!nccl_) {
     control_device_ = make_device(DeviceKind::cpu);
     control_ = make_world(*control_device_);
-    nccl_ = make_nccl_backend(device, *control_, [this] { abort_all(4); });
+    nccl_ = make_nccl_backend(device, *control_, engine_->ledger(), [this] { abort_all(4); });
   }
   return *nccl_;
+}
+
+void MpiEnvironment::watch(double seconds) {
+  if (size_ == 1) return;
+  engine_->ledger().set_watched();
+  if (seconds <= 0) return;
+  auto channel = std::make_unique<SideChannel>(rank_);
+  const SideAddress mine = channel->address(host_);
+  HangWatchdog::Ranks ranks{.rank = rank_, .addresses = {mine}};
+  if (rank_ == 0) {
+    ranks.addresses.resize(static_cast<std::size_t>(size_));
+    ranks.secret = (std::uint64_t{std::random_device()()} << 32) | std::random_device()();
+  }
+  constexpr int bytes = sizeof(SideAddress);
+  engine_->drain();
+  engine_->serialized([&] {
+    const char* const what = "telling ranks of each other's ports";
+    SideAddress* const all = ranks.addresses.data();
+    TW_MPI(MPI_Gather(&mine, bytes, MPI_BYTE, all, bytes, MPI_BYTE, 0, MPI_COMM_WORLD), what);
+    TW_MPI(MPI_Bcast(all, bytes, MPI_BYTE, 0, MPI_COMM_WORLD), what);
+    TW_MPI(MPI_Bcast(&ranks.secret, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD), what);
+  });
+  watchdog_ = std::make_unique<HangWatchdog>(engine_->ledger(), std::move(channel),
+                                             std::move(ranks), seconds, [this] { end_hung_run(); });
+}
+
+/// The program's thread goes on waiting, so that it has no error of its own to report.
+void MpiEnvironment::end_hung_run() noexcept {
+  constexpr int code = 4;
+  flush_log();
+  std::thread([] {  // where MPI or its daemon are stuck themselves
+    std::this_thread::sleep_for(std::chrono::seconds(10));
+    std::_Exit(code);
+  })
+      .detach();
+  engine_->serialized([] { MPI_Abort(MPI_COMM_WORLD, code); });
+  std::_Exit(code);
 }
 
 std::unique_ptr<Communicator> MpiEnvironment::make_world(Device& device) {

@@ -10,6 +10,7 @@
 namespace tokenwerk {
 
 class CommEngine;
+class HangWatchdog;
 class NcclBackend;
 class TraceRecorder;
 
@@ -43,6 +44,14 @@ class MpiEnvironment {
   /// The same over all ranks.
   [[nodiscard]] std::unique_ptr<Communicator> make_world(Device&);
 
+  /// From now on ends the run, with exit code 4, where a rank waits for others longer than this,
+  /// and logs which ranks on which hosts have not come, to what, and what the others wait in. All
+  /// ranks call together, once; 0 seconds: nothing is watched.
+  void watch(double seconds);
+  /// Communicators made from now on compare what ranks call (Communicator::check_calls_over). All
+  /// ranks call together.
+  void check_collectives() { checks_collectives_ = true; }
+
   /// What this rank has sent so far.
   [[nodiscard]] Traffic sent() const;
   /// Seconds so far in which the program waited for messages, or moved them on itself.
@@ -57,6 +66,10 @@ class MpiEnvironment {
 
  private:
   [[nodiscard]] NcclBackend& nccl(Device& device);
+  /// Over MPI, among these ranks of the run.
+  [[nodiscard]] std::unique_ptr<Communicator> make_over_mpi(Device&, Axis axis,
+                                                            const RankGroup& group);
+  [[noreturn]] void end_hung_run() noexcept;
 
   int rank_ = 0;
   int size_ = 1;
@@ -64,10 +77,13 @@ class MpiEnvironment {
   int local_size_ = 1;
   std::string host_;
   int exceptions_;                      ///< under way when this was made
+  int communicators_ = 0;               ///< made so far with other ranks
   std::unique_ptr<CommEngine> engine_;  ///< none where the program was started alone
   std::unique_ptr<Device> control_device_;
   std::unique_ptr<Communicator> control_;
   std::unique_ptr<NcclBackend> nccl_;  ///< from the first communicator of a cuda device on
+  bool checks_collectives_ = false;
+  std::unique_ptr<HangWatchdog> watchdog_;
 };
 
 }  // namespace tokenwerk

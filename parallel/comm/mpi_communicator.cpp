@@ -35,13 +35,9 @@ std::unique_ptr<Stream> MpiCommunicator::make_stream(std::string purpose) {
 
 void MpiCommunicator::progress() { engine_->help(); }
 
-OperationArguments MpiCommunicator::arguments(Collective collective) {
+OperationArguments MpiCommunicator::arguments() {
   const int tag = tag_of(calls_++, 0);
-  return {.collective = collective,
-          .axis = axis(),
-          .comm = comm_.get(),
-          .send_tag = tag,
-          .receive_tag = tag};
+  return {.call = call(), .comm = comm_.get(), .send_tag = tag, .receive_tag = tag};
 }
 
 void MpiCommunicator::run(Stream& stream, const OperationArguments& arguments, MessagePlan plan) {
@@ -56,7 +52,7 @@ void MpiCommunicator::run(Stream& stream, const OperationArguments& arguments, M
 }
 
 void MpiCommunicator::do_all_reduce(Stream& stream, TensorView x, Reduction reduction) {
-  OperationArguments a = arguments(Collective::all_reduce);
+  OperationArguments a = arguments();
   a.output = x.as<std::byte>();
   a.dtype = x.dtype;
   a.reduction = reduction;
@@ -64,7 +60,7 @@ void MpiCommunicator::do_all_reduce(Stream& stream, TensorView x, Reduction redu
 }
 
 void MpiCommunicator::do_reduce_scatter(Stream& stream, TensorView y, TensorView x) {
-  OperationArguments a = arguments(Collective::reduce_scatter);
+  OperationArguments a = arguments();
   a.output = y.as<std::byte>();
   a.workspace = x.as<std::byte>();
   a.dtype = x.dtype;
@@ -72,27 +68,27 @@ void MpiCommunicator::do_reduce_scatter(Stream& stream, TensorView y, TensorView
 }
 
 void MpiCommunicator::do_all_gather(Stream& stream, void* y, const void* x, std::size_t bytes) {
-  OperationArguments a = arguments(Collective::all_gather);
+  OperationArguments a = arguments();
   a.output = static_cast<std::byte*>(y);
   a.input = static_cast<const std::byte*>(x);
   run(stream, a, plan_all_gather(site(), bytes));
 }
 
 void MpiCommunicator::do_broadcast(Stream& stream, void* x, std::size_t bytes, int root) {
-  OperationArguments a = arguments(Collective::broadcast);
+  OperationArguments a = arguments();
   a.output = static_cast<std::byte*>(x);
   run(stream, a, plan_broadcast(site(), bytes, root));
 }
 
 void MpiCommunicator::do_all_to_all(Stream& stream, void* y, const void* x, std::size_t bytes) {
-  OperationArguments a = arguments(Collective::all_to_all);
+  OperationArguments a = arguments();
   a.output = static_cast<std::byte*>(y);
   a.input = static_cast<const std::byte*>(x);
   run(stream, a, plan_all_to_all(site(), bytes));
 }
 
 void MpiCommunicator::do_exchange(Stream& stream, const Exchange& exchange) {
-  OperationArguments a{.collective = Collective::exchange, .axis = axis(), .comm = comm_.get()};
+  OperationArguments a{.call = call(), .comm = comm_.get()};
   if (exchange.to >= 0) {
     a.send_tag = tag_of(sent_[static_cast<std::size_t>(exchange.to)]++, 1);
     a.input = exchange.send.as<std::byte>();
@@ -106,8 +102,6 @@ void MpiCommunicator::do_exchange(Stream& stream, const Exchange& exchange) {
                     exchange.from < 0 ? 0 : bytes_of(exchange.receive)));
 }
 
-void MpiCommunicator::do_barrier(Stream& stream) {
-  run(stream, arguments(Collective::barrier), plan_barrier(site()));
-}
+void MpiCommunicator::do_barrier(Stream& stream) { run(stream, arguments(), plan_barrier(site())); }
 
 }  // namespace tokenwerk

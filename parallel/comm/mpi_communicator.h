@@ -31,7 +31,7 @@ class MpiCommunicator final : public Communicator {
   void do_exchange(Stream&, const Exchange& exchange) override;
   void do_barrier(Stream&) override;
 
-  [[nodiscard]] OperationArguments arguments(Collective collective);
+  [[nodiscard]] OperationArguments arguments();
   [[nodiscard]] PlanSite site() const { return {rank(), size()}; }
   /// Queues the plan on a communication stream; on any other runs it to its end.
   void run(Stream& stream, const OperationArguments& arguments, MessagePlan plan);

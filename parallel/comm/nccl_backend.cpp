@@ -5,10 +5,10 @@
 namespace tokenwerk {
 
 std::unique_ptr<NcclBackend> make_nccl_backend(Device& device, Communicator& control,
-                                               std::function<void()> abort) {
-  using Make = NcclBackend* (*)(Device&, Communicator&, std::function<void()>);
+                                               Ledger& ledger, std::function<void()> abort) {
+  using Make = NcclBackend* (*)(Device&, Communicator&, Ledger&, std::function<void()>);
   const auto make = reinterpret_cast<Make>(cuda_module_function("tokenwerk_make_nccl_backend"));
-  return std::unique_ptr<NcclBackend>(make(device, control, std::move(abort)));
+  return std::unique_ptr<NcclBackend>(make(device, control, ledger, std::move(abort)));
 }
 
 }  // namespace tokenwerk

@@ -9,6 +9,8 @@
 
 namespace tokenwerk {
 
+class Ledger;
+
 /// The parent of all NCCL communicators of this rank, which are split from it.
 class NcclBackend {
  public:
@@ -25,11 +27,13 @@ class NcclBackend {
   [[nodiscard]] virtual Traffic sent() const = 0;
 };
 
-/// Joins all ranks of `control`, which passes NCCL's identifiers over host memory. `abort` ends all
-/// ranks where a communicator fails or hangs (TOKENWERK_NCCL_SECONDS without progress, 600
-/// otherwise); what it was is logged before. Throws DeviceError without the module, CommError where
-/// NCCL cannot start.
+/// Joins all ranks of `control`, which passes NCCL's identifiers over host memory. The ledger
+/// learns within a second or two what a communicator has at hand. `abort` ends all ranks where a
+/// communicator fails, or makes no progress for TOKENWERK_NCCL_SECONDS (600, but no limit unless it
+/// is set where the ledger is watched); what it was is logged before. Throws DeviceError without
+/// the module, CommError where NCCL cannot start (within the same limit, otherwise 600 seconds).
 [[nodiscard]] std::unique_ptr<NcclBackend> make_nccl_backend(Device& device, Communicator& control,
+                                                             Ledger& ledger,
                                                              std::function<void()> abort);
 
 }  // namespace tokenwerk

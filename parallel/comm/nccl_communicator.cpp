@@ -19,15 +19,7 @@
 namespace tokenwerk {
 namespace {
 
-using Seconds = std::chrono::duration<double>;
-
-/// A number above 0 from the environment.
-double setting(const char* name, double otherwise) {
-  const char* text = std::getenv(name);
-  const double value = text == nullptr ? otherwise : std::atof(text);
-  TW_CHECK_AS(ConfigError, value > 0.0, name, " is \"", text, "\"; it wants a number above 0");
-  return value;
-}
+using nccl::Seconds, nccl::limit, nccl::setting;
 
 /// How many ranks share an identifier: one root alone would have to answer every other.
 int ranks_of_an_id() { return static_cast<int>(setting("TOKENWERK_NCCL_RANKS_OF_AN_ID", 256)); }
@@ -35,11 +27,6 @@ int ranks_of_an_id() { return static_cast<int>(setting("TOKENWERK_NCCL_RANKS_OF_
 void check(ncclResult_t status, ncclComm_t comm, const std::string& what) {
   if (status == ncclSuccess || status == ncclInProgress) return;
   TW_RAISE(CommError, what, ": ", ncclGetErrorString(status), " (", ncclGetLastError(comm), ")");
-}
-
-Seconds limit() {
-  static const Seconds seconds(setting("TOKENWERK_NCCL_SECONDS", 600));
-  return seconds;
 }
 
 /// Waits until what was started on a non-blocking communicator has been taken on. Asking for its
@@ -154,7 +141,7 @@ class NcclCommunicator final : public Communicator {
 
   /// Queues what `call` does with NCCL as one group.
   template <typename Call>
-  void queue(Stream& stream, Collective collective, Index sent, ncclComm_t comm, const Call& call);
+  void queue(Stream& stream, Collective collective, Index sent, ncclComm_t comm, const Call& start);
   [[nodiscard]] std::optional<std::string> fault();
   [[nodiscard]] ncclComm_t link(int from, int to) const;
 
@@ -173,7 +160,7 @@ class NcclCommunicator final : public Communicator {
 /// The parent communicator.
 class World final : public NcclBackend {
  public:
-  World(Device& device, Communicator& control, std::function<void()> abort);
+  World(Device& device, Communicator& control, Ledger& ledger, std::function<void()> abort);
 
   [[nodiscard]] std::unique_ptr<Communicator> split(Axis axis, int color, int place,
                                                     int size) override;
@@ -183,6 +170,7 @@ class World final : public NcclBackend {
   friend class NcclCommunicator;
 
   Device* device_;
+  Ledger* ledger_;
   std::mutex mutex_;
   UniqueNccl comm_;
   Traffic sent_;
@@ -217,8 +205,8 @@ std::vector<ncclUniqueId> identifiers(Communicator& control) {
   return ids;
 }
 
-World::World(Device& device, Communicator& control, std::function<void()> abort)
-    : device_(&device), watchdog_(Seconds(1.0), std::move(abort)) {
+World::World(Device& device, Communicator& control, Ledger& ledger, std::function<void()> abort)
+    : device_(&device), ledger_(&ledger), watchdog_(Seconds(1.0), std::move(abort)) {
   std::vector<ncclUniqueId> ids = identifiers(control);
   control.barrier();  // a root that is asked before it listens would have to be asked again
   ncclConfig_t options = config("world");
@@ -242,7 +230,7 @@ NcclCommunicator::NcclCommunicator(World& world, Axis axis, Device& device, Uniq
     : Communicator(axis, rank, size, device),
       world_(&world),
       comm_(std::move(comm)),
-      journal_(axis, rank, size),
+      journal_(*world.ledger_, axis, rank, size),
       token_(device, DType::f32, Shape{1}) {
   world_->watchdog_.watch(this, [this] { return fault(); });
 }
@@ -264,7 +252,7 @@ std::optional<std::string> NcclCommunicator::fault() {
       if (comm)
         if (auto text = failed(comm.get())) return text;
   }
-  return journal_.overdue(limit());
+  return journal_.look();
 }
 
 void NcclCommunicator::connect(std::span<const Link> links) {
@@ -303,18 +291,18 @@ ncclComm_t NcclCommunicator::link(int from, int to) const {
 
 template <typename Call>
 void NcclCommunicator::queue(Stream& stream, Collective collective, Index sent, ncclComm_t comm,
-                             const Call& call) {
+                             const Call& start) {
   const std::string what =
       fmt::format("{} of {} bytes over {}", name_of(collective), sent, name_of(axis()));
   {
     const std::scoped_lock lock(mutex_);
     Group group;
-    call(cuda::handle_of(stream));
+    start(cuda::handle_of(stream));
     group.end(comm, what);
   }
   settle(mutex_, comm, what);
   world_->sent_.at(axis(), collective) += {sent, 1};
-  journal_.note(collective, sent, cuda::handle_of(stream));
+  journal_.note(call(), sent, cuda::handle_of(stream));
 }
 
 void NcclCommunicator::do_all_reduce(Stream& stream, TensorView x, Reduction reduction) {
@@ -394,6 +382,7 @@ void NcclCommunicator::do_barrier(Stream& stream) { do_all_reduce(stream, token_
 /// The module's entry; the caller owns the back end.
 extern "C" tokenwerk::NcclBackend* tokenwerk_make_nccl_backend(tokenwerk::Device& device,
                                                                tokenwerk::Communicator& control,
+                                                               tokenwerk::Ledger& ledger,
                                                                std::function<void()> abort) {
-  return std::make_unique<tokenwerk::World>(device, control, std::move(abort)).release();
+  return std::make_unique<tokenwerk::World>(device, control, ledger, std::move(abort)).release();
 }

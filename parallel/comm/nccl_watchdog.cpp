@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <thread>
 
 #include "core/log.h"
 
 namespace tokenwerk::nccl {
 namespace {
+
+constexpr const char* limit_variable = "TOKENWERK_NCCL_SECONDS";
 
 std::string host_name() {
   std::array<char, 256> text{};
@@ -33,7 +36,19 @@ std::optional<std::string> fault_of(const Watchdog::Look& look) {
 
 }  // namespace
 
-void Journal::note(Collective collective, Index bytes, cudaStream_t stream) {
+double setting(const char* name, double otherwise) {
+  const char* text = std::getenv(name);
+  const double value = text == nullptr ? otherwise : std::atof(text);
+  TW_CHECK_AS(ConfigError, value > 0.0, name, " is \"", text, "\"; it wants a number above 0");
+  return value;
+}
+
+Seconds limit() {
+  static const Seconds seconds(setting(limit_variable, 600));
+  return seconds;
+}
+
+void Journal::note(const CollectiveCall& call, Index bytes, cudaStream_t stream) {
   const std::scoped_lock lock(mutex_);
   ++count_;
   while (!under_way_.empty() && cuda::has_passed(under_way_.front().passed.get())) {
@@ -43,7 +58,7 @@ void Journal::note(Collective collective, Index bytes, cudaStream_t stream) {
   if (under_way_.size() == most) {  // the newest stands for those that find no room
     Entry& last = under_way_.back();
     TW_CUDA(cudaEventRecord(last.passed.get(), stream));
-    last = {collective, bytes, count_, last.queued, std::move(last.passed)};
+    last = {call, bytes, count_, last.queued, std::move(last.passed)};
     return;
   }
   cuda::UniqueEvent event;
@@ -54,25 +69,27 @@ void Journal::note(Collective collective, Index bytes, cudaStream_t stream) {
     spare_.pop_back();
   }
   TW_CUDA(cudaEventRecord(event.get(), stream));
-  under_way_.push_back(
-      {collective, bytes, count_, std::chrono::steady_clock::now(), std::move(event)});
+  under_way_.push_back({call, bytes, count_, std::chrono::steady_clock::now(), std::move(event)});
 }
 
-std::optional<std::string> Journal::overdue(std::chrono::duration<double> limit) {
+std::optional<std::string> Journal::look() {
   const std::scoped_lock lock(mutex_);
   for (const Entry& entry : under_way_) {
     if (cuda::has_passed(entry.passed.get())) continue;
-    const std::chrono::duration<double> age = std::chrono::steady_clock::now() - entry.queued;
-    if (age < limit) return std::nullopt;
+    at_hand_.begin(entry.call, entry.queued);
+    const Seconds age = std::chrono::steady_clock::now() - entry.queued;
+    const bool left_to_others = ledger_->watched() && std::getenv(limit_variable) == nullptr;
+    if (left_to_others || age < limit()) return std::nullopt;
     return fmt::format(
         "{} {} of {} bytes over {} (rank {} of {}, host {}) has not ended for {:.0f} s",
-        name_of(entry.collective), entry.number, entry.bytes, name_of(axis_), rank_, size_,
+        name_of(entry.call.collective), entry.number, entry.bytes, name_of(axis_), rank_, size_,
         host_name(), age.count());
   }
+  at_hand_.end();
   return std::nullopt;
 }
 
-Watchdog::Watchdog(std::chrono::duration<double> period, std::function<void()> abort)
+Watchdog::Watchdog(Seconds period, std::function<void()> abort)
     : period_(period),
       abort_(std::move(abort)),
       gpu_(current_gpu()),

@@ -14,8 +14,7 @@ namespace tokenwerk {
 
 /// What a collective works on. Owns nothing.
 struct OperationArguments {
-  Collective collective{};
-  Axis axis = Axis::world;
+  CollectiveCall call;
   MPI_Comm comm = MPI_COMM_NULL;
   int send_tag = 0;
   int receive_tag = 0;
@@ -36,8 +35,9 @@ class Operation {
   [[nodiscard]] Progress advance(std::byte* scratch);
 
   [[nodiscard]] std::size_t scratch_bytes() const { return plan_.scratch_bytes; }
-  [[nodiscard]] Collective collective() const { return arguments_.collective; }
-  [[nodiscard]] Axis axis() const { return arguments_.axis; }
+  [[nodiscard]] const CollectiveCall& call() const { return arguments_.call; }
+  [[nodiscard]] Collective collective() const { return arguments_.call.collective; }
+  [[nodiscard]] Axis axis() const { return arguments_.call.axis; }
   [[nodiscard]] const MessageCount& sent() const { return plan_.sent; }
   [[nodiscard]] const MessageCount& received() const { return plan_.received; }
   /// "all_reduce over data"

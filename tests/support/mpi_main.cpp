@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "parallel/comm/control.h"
+#include "parallel/comm/ledger.h"
 #include "parallel/comm/nccl_backend.h"
 #include "tests/support/mpi_test.h"
 
@@ -25,6 +26,7 @@ struct Process {
   std::unique_ptr<Device> device = make_device(test_device_kind(), environment.local_rank());
   std::unique_ptr<Device> control_device = make_device(DeviceKind::cpu);
   std::unique_ptr<Communicator> control = environment.make_world(*control_device);
+  Ledger ledger;
   std::unique_ptr<NcclBackend> nccl_alone;
 };
 Process* process = nullptr;
@@ -100,7 +102,8 @@ std::unique_ptr<Communicator> make_rank_communicator() {
     return process->environment.make_world(rank_device());
   auto& nccl = process->nccl_alone;
   if (!nccl)
-    nccl = make_nccl_backend(rank_device(), *process->control, [] { environment().abort_all(4); });
+    nccl = make_nccl_backend(rank_device(), *process->control, process->ledger,
+                             [] { environment().abort_all(4); });
   return nccl->split(Axis::world, 0, 0, 1);
 }
 
