@@ -85,15 +85,19 @@ TEST_F(Hang, ASlowRankIsNoHangAndZeroSecondsWatchNothing) {
 
 TEST_F(Hang, TheSupervisorRestartsAndTheLossesAreTheUndisturbedOnes) {
   folder_.train(2, "whole");
-  const auto result = run_command(
-      tokenwerk_command(1, {"launch", "recipe.toml", "--ranks-per-host", "2", "--log.directory",
-                            "hung", "--checkpoint.every", "5", "--training.watchdog_seconds", "2",
-                            "--inject", "stop:rank=1,step=8"}),
-      folder_.path(), environment());
-  EXPECT_EQ(result.exit_code, 0) << result.output;
-  EXPECT_THAT(line_with("gives no answer", result.output), HasSubstr("rank 1 host"));
-  EXPECT_THAT(folder_.bytes("hung/events.jsonl"), HasSubstr("has not come to all_reduce"));
-  EXPECT_EQ(folder_.losses("hung"), folder_.losses("whole"));
+  for (const std::string rank : {"0", "1"}) {
+    const std::string run = "hung" + rank;
+    const auto result = run_command(
+        tokenwerk_command(1, {"launch", "recipe.toml", "--ranks-per-host", "2", "--log.directory",
+                              run, "--checkpoint.every", "5", "--training.watchdog_seconds", "2",
+                              "--inject", "stop:step=8,rank=" + rank}),
+        folder_.path(), environment());
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    const std::string named = "rank " + rank + " host";
+    EXPECT_THAT(line_with("gives no answer", result.output), HasSubstr(named));
+    EXPECT_THAT(folder_.bytes(run + "/events.jsonl"), HasSubstr(named));
+    EXPECT_EQ(folder_.losses(run), folder_.losses("whole"));
+  }
 }
 
 TEST_F(Hang, ComparingCallsChangesNoLoss) {
