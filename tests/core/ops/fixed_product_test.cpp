@@ -55,18 +55,20 @@ struct Operands {
     fill_random(left.view, 1);
     fill_random(right.view, 2);
     fill_random(result.view, 4);
+    left_values = HostElements(left.view);
+    right_values = HostElements(right.view);
   }
   static Index left_rows(Product which, const Case& c) {
     return which == Product::backward_weight ? c.k : c.m;
   }
   /// The element of the left operand at (row, k), of the right one at (k, column).
   [[nodiscard]] double a(Index row, Index k) const {
-    return product == Product::backward_weight ? element(left.view, k, row)
-                                               : element(left.view, row, k);
+    return product == Product::backward_weight ? element(left_values, k, row)
+                                               : element(left_values, row, k);
   }
   [[nodiscard]] double b(Index k, Index column) const {
-    return product == Product::forward ? element(right.view, column, k)
-                                       : element(right.view, k, column);
+    return product == Product::forward ? element(right_values, column, k)
+                                       : element(right_values, k, column);
   }
   void multiply(Stream& stream, const Matmul& how) const {
     switch (product) {
@@ -80,6 +82,7 @@ struct Operands {
     }
   }
   StridedTensor left, right, result;
+  HostElements left_values{left.view}, right_values{right.view};  ///< as filled
   Tensor bias;
   Product product;
 };
@@ -119,15 +122,21 @@ class FixedProductTest : public testing::TestWithParam<Types> {
     const DType dtype = o.result.view.dtype;
     const std::vector<double> before = values_of(o.result.view);
     o.multiply(stream_, options(c, write));
-    const Tensor rounded(device_, dtype, {1, 1});
-    for (Index i = 0; i < c.m * c.n; i += c.m * c.n < 5000 ? 1 : 37) {
-      A want = element_by_contract<A>(o, c, i / c.n, i % c.n);
+    const Index step = c.m * c.n < 5000 ? 1 : 37;
+    std::vector<double> want;
+    for (Index i = 0; i < c.m * c.n; i += step) {
+      A value = element_by_contract<A>(o, c, i / c.n, i % c.n);
       if (write == Write::accumulate)
-        want = static_cast<A>(before[static_cast<std::size_t>(i)]) + want;
-      set_element(rounded, 0, 0, want);
-      ASSERT_EQ(element(o.result.view, i / c.n, i % c.n), element(rounded, 0, 0))
-          << "element " << i << " of " << c.m << " x " << c.n << " x " << c.k << ", " << c.chunks
-          << " chunks";
+        value = static_cast<A>(before[static_cast<std::size_t>(i)]) + value;
+      want.push_back(value);
+    }
+    const std::vector<double> got = values_of(o.result.view);
+    const std::vector<double> rounded =
+        values_of(make_tensor(device_, dtype, {1, static_cast<Index>(want.size())}, want));
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      ASSERT_EQ(got[i * static_cast<std::size_t>(step)], rounded[i])
+          << "element " << i * static_cast<std::size_t>(step) << " of " << c.m << " x " << c.n
+          << " x " << c.k << ", " << c.chunks << " chunks";
     }
     o.result.expect_guards_intact();
   }
@@ -189,23 +198,29 @@ Tensor share_of_parts(Device& device, const ConstTensorView& x, const std::array
                       Index rank, Index ranks) {
   const Index width = x.columns() / ranks;
   Tensor share(device, x.dtype, {x.rows(), width});
-  Index from = 0, to = 0;
-  for (Index part : parts) {
-    const Index held = part / ranks;
-    for (Index r = 0; r < x.rows(); ++r)
-      for (Index c = 0; c < held; ++c)
-        set_element(share, r, to + c, element(x, r, from + rank * held + c));
-    from += part;
-    to += held;
-  }
+  const HostElements whole(x);
+  HostElements::change(share, [&](const TensorView& host) {
+    Index from = 0, to = 0;
+    for (Index part : parts) {
+      const Index held = part / ranks;
+      for (Index r = 0; r < x.rows(); ++r)
+        for (Index c = 0; c < held; ++c)
+          set_element(host, r, to + c, element(whole, r, from + rank * held + c));
+      from += part;
+      to += held;
+    }
+  });
   return share;
 }
 
 /// The transpose, so that rows can be shared out as columns are.
 Tensor transposed(Device& device, const ConstTensorView& x) {
   Tensor out(device, x.dtype, {x.columns(), x.rows()});
-  for (Index r = 0; r < x.rows(); ++r)
-    for (Index c = 0; c < x.columns(); ++c) set_element(out, c, r, element(x, r, c));
+  const HostElements values(x);
+  HostElements::change(out, [&](const TensorView& host) {
+    for (Index r = 0; r < x.rows(); ++r)
+      for (Index c = 0; c < x.columns(); ++c) set_element(host, c, r, element(values, r, c));
+  });
   return out;
 }
 
