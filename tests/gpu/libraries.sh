@@ -1,7 +1,8 @@
 # Finding NVIDIA's libraries, wherever a machine keeps them. Sourced by a bundle's run.sh.
 # shellcheck shell=bash
 
-# library_folders: where they may be, one folder a line, best first.
+# library_folders: where they may be, one folder a line, best first. Python's packages come before a toolkit's: their
+# cuDNN is the newer one as a rule.
 library_folders() {
   local pattern='python3*/*-packages/nvidia/*/lib' root
   tr ':' '\n' <<<"${LD_LIBRARY_PATH:-}"
@@ -9,13 +10,13 @@ library_folders() {
     # shellcheck disable=SC2086  # the pattern is one
     [[ -z $root ]] || printf '%s\n' "$root"/lib/$pattern "$root/lib"
   done
-  printf '%s\n' /usr/local/cuda/lib64 /usr/local/cuda*/lib64 /usr/local/cuda*/targets/x86_64-linux/lib \
-    /opt/nvidia/*/lib* /usr/local/nvidia/lib64 /usr/lib/wsl/lib /usr/lib/x86_64-linux-gnu /usr/lib64 /lib64
   if command -v python3 >/dev/null; then
     python3 -c 'import site, glob
 for folder in site.getsitepackages() + [site.getusersitepackages()]:
     print("\n".join(glob.glob(folder + "/nvidia/*/lib")))' 2>/dev/null
   fi
+  printf '%s\n' /usr/local/cuda/lib64 /usr/local/cuda*/lib64 /usr/local/cuda*/targets/x86_64-linux/lib \
+    /opt/nvidia/*/lib* /usr/local/nvidia/lib64 /usr/lib/wsl/lib /usr/lib/x86_64-linux-gnu /usr/lib64 /lib64
 }
 
 # find_library NAME: the path of the first of that name, nothing where there is none.
