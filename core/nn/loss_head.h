@@ -51,7 +51,7 @@ class LogitBlocks {
                 ConstTensorView targets, ConstTensorView lse, double scale) const;
 
  private:
-  [[nodiscard]] Index block_rows(Index rows) const;
+  [[nodiscard]] Index block_rows(const ConstTensorView& x) const;
 
   const ParameterGroup* weight_;
   Index vocabulary_;
