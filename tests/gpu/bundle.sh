@@ -96,7 +96,7 @@ make_bundle() {
   fill_bundle "$build" "$files"
   mkdir -p "$folder"
   tar --create --gzip --owner=0 --group=0 --directory="$files" --file="$folder/files.tar.gz" .
-  cp tests/gpu/{run,steps,training,machine,libraries}.sh "$folder/"
+  cp tests/gpu/{run,steps,training,machine,libraries}.sh tests/gpu/torch_peer.py "$folder/"
   trap - ERR
   set +eE
   bytes=$(cat "$folder"/* | wc -c)

@@ -87,6 +87,18 @@ training_row() {
     }'
 }
 
+# peer NAME LAYERS WIDTH HEADS MICRO_BATCH: the same model in PyTorch, in the same table, where this machine has it.
+peer() {
+  local name=$1 log=$work/logs/peer_$1.txt start=$SECONDS code=0 figures
+  python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null || return 0
+  run_logged "peer_$name" python3 "$here/torch_peer.py" "$2" "$3" "$4" 50304 1024 "$5" || code=$?
+  if ((code == 0)); then
+    read -ra figures <<<"$(tail -n 1 "$log")"
+    row "$name, PyTorch ${figures[3]}" 1 "${figures[0]}" "${figures[1]}" - "${figures[2]}" - >>"$work/parts/speed"
+  fi
+  note_step "peer_$name" "$code" $((SECONDS - start)) - -
+}
+
 # prepare_training: text of no meaning, and a recipe of which everything else is a flag.
 prepare_training() {
   awk 'BEGIN { srand(1); for (line = 0; line < 80000; ++line) {
@@ -117,8 +129,10 @@ training_speed() {
       continue
     fi
     measure gpt2-124m "$ranks" 16 --model.preset gpt2-124m --model.vocabulary 50304 --data.sequence_length 1024
+    ((ranks > 1)) || peer gpt2-124m 12 768 12 16
     measure gpt2-1.5b "$ranks" 4 --model.preset gpt2-1.5b --model.vocabulary 50304 --data.sequence_length 1024 \
       --parallel.zero 1
+    ((ranks > 1)) || peer gpt2-1.5b 48 1600 25 4
     measure llama3-8b_4_layers "$ranks" 1 --model.preset llama3-8b --model.layers 4 --model.vocabulary 128256 \
       --data.sequence_length 4096 --parallel.zero 1
   done
