@@ -5,13 +5,11 @@
 #include <filesystem>
 
 #include "core/data/tokenizer.h"
-#include "launch/agreement.h"
 #include "launch/layout.h"
 #include "launch/machine.h"
 #include "launch/memory_fault.h"
 #include "launch/recipe_check.h"
 #include "launch/recipe_model.h"
-#include "parallel/comm/control.h"
 #include "parallel/pipeline/schedule_text.h"
 
 namespace tokenwerk {
@@ -21,23 +19,6 @@ namespace {
 void check_token_files(const std::string& prefix, const char* key) {
   const std::string missing = missing_tokens(prefix);
   TW_CHECK_AS(DataError, missing.empty(), key, " = \"", prefix, "\": ", missing);
-}
-
-Recipe completed(Recipe recipe, Index ranks) {
-  check_token_files(recipe.data.train, "data.train");
-  if (recipe.data.validation) check_token_files(*recipe.data.validation, "data.validation");
-  std::optional<MemoryLimit> limit;
-  if (recipe.device.kind == "cpu") limit = {host_memory().total, "this machine"};
-  const Index vocabulary = tokenizer_vocabulary(recipe.data.train);
-  return with_model(resolved(std::move(recipe), ranks), vocabulary, limit);
-}
-
-/// What every rank has to read alike: the recipe, and the schedule where it lies in a file.
-std::string text_of_run(const Recipe& recipe) {
-  std::string text = to_toml(recipe);
-  if (path_of_schedule(recipe.parallel.schedule.value()))
-    text += text_of(pipeline_schedule(recipe));
-  return text;
 }
 
 }  // namespace
@@ -69,22 +50,16 @@ Recipe with_model(Recipe recipe, Index vocabulary, const std::optional<MemoryLim
   return recipe;
 }
 
-Recipe completed_together(MpiEnvironment& environment, const Recipe& recipe) {
-  const auto device = make_device(DeviceKind::cpu);
-  const auto world = environment.make_world(*device);
-  Recipe out;
-  std::string mine;
-  agree(*world, [&] {
-    out = completed(recipe, environment.size());
-    mine = text_of_run(out);
-  });
-  const std::string theirs = broadcast_string(*world, mine);
-  agree(*world, [&] {
-    TW_CHECK_AS(ConfigError, mine == theirs, recipe.file,
-                ": what this rank reads here, in flags and in a schedule file is not what rank 0 "
-                "reads; give every host the same files");
-  });
-  return out;
+Recipe completed(Recipe recipe, Index ranks) {
+  check_token_files(recipe.data.train, "data.train");
+  if (recipe.data.validation) check_token_files(*recipe.data.validation, "data.validation");
+  std::optional<MemoryLimit> limit;
+  if (recipe.device.kind == "cpu") limit = {host_memory().total, "this machine"};
+  const Index vocabulary = tokenizer_vocabulary(recipe.data.train);
+  recipe = with_model(resolved(std::move(recipe), ranks), vocabulary, limit);
+  if (path_of_schedule(recipe.parallel.schedule.value()))
+    recipe.schedule_text = text_of(pipeline_schedule(recipe));
+  return recipe;
 }
 
 }  // namespace tokenwerk

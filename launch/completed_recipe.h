@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "launch/recipe.h"
-#include "parallel/comm/environment.h"
 
 namespace tokenwerk {
 
@@ -26,10 +25,9 @@ struct MemoryLimit {
 [[nodiscard]] Recipe with_model(Recipe recipe, Index vocabulary,
                                 const std::optional<MemoryLimit>& limit);
 
-/// The recipe with everything in it that defaults, the data and the number of ranks decide. Every
-/// rank calls together. Throws SharedError: missing token files, or every fault of model and batch,
-/// arrays larger than the machine included; ranks that
-/// read different recipes or schedule files.
-[[nodiscard]] Recipe completed_together(MpiEnvironment& environment, const Recipe& recipe);
+/// The recipe with everything in it that defaults, the data and the number of ranks decide, and the
+/// schedule that it names. Throws DataError for missing token files, and ConfigError with every
+/// fault of model and batch, arrays larger than the machine included.
+[[nodiscard]] Recipe completed(Recipe recipe, Index ranks);
 
 }  // namespace tokenwerk

@@ -88,7 +88,8 @@ PipelineSchedule pipeline_schedule(const Recipe& recipe) {
                                        .microbatches = static_cast<int>(microbatches),
                                        .virtual_stages = static_cast<int>(*p.virtual_stages)});
   }
-  ParsedSchedule parsed = schedule_in_file(*path);
+  ParsedSchedule parsed =
+      recipe.schedule_text ? parse_schedule(*recipe.schedule_text, *path) : schedule_in_file(*path);
   if (parsed.faults.count() == 0)
     parsed.faults = faults_of(parsed.schedule, p.pipeline, microbatches);
   TW_CHECK_AS(ScheduleError, parsed.faults.count() == 0, *path, ": ",

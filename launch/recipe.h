@@ -123,6 +123,8 @@ struct Recipe {
   /// "--training.steps".
   std::map<std::string, std::string> origins;
   std::string file;  ///< it was read from; empty for a recipe made by a program
+  /// The schedule, where parallel.schedule is a file that has been read.
+  std::optional<std::string> schedule_text;
 
   /// Where to look for a key: its origin, or the file where it is missing.
   [[nodiscard]] const std::string& place_of(std::string_view key) const {
@@ -158,6 +160,9 @@ enum class DataFiles { here, anywhere };
 /// The same for TOML text, but for token files; `name` stands for the file in messages.
 [[nodiscard]] Recipe read_recipe_text(const std::string& text, const std::string& name,
                                       const std::vector<RecipeFlag>& flags, Index ranks);
+
+/// The recipe that `to_toml` wrote, whose values are checked already.
+[[nodiscard]] Recipe parse_resolved(const std::string& text);
 
 /// Throws one ConfigError that lists every value that is out of range or does not fit another.
 void validate(const Recipe& recipe, Index ranks);

@@ -204,6 +204,12 @@ Recipe read_recipe_text(const std::string& text, const std::string& name,
   return reader.take();
 }
 
+Recipe parse_resolved(const std::string& text) {
+  Reader reader("");
+  reader.read_file(text);
+  return reader.take();
+}
+
 Recipe read_recipe(const std::filesystem::path& file, const std::vector<RecipeFlag>& flags,
                    Index ranks, DataFiles data) {
   Reader reader(file.string());

@@ -9,8 +9,9 @@
 #include "launch/check.h"
 #include "launch/counted.h"
 #include "launch/injection.h"
-#include "launch/recipe_options.h"
+#include "launch/recipe_broadcast.h"
 #include "launch/signals.h"
+#include "launch/startup_budget.h"
 #include "launch/trainer.h"
 
 namespace tokenwerk {
@@ -22,15 +23,6 @@ struct CheckArguments {
   std::optional<Index> ranks;         ///< of the run to check; empty: those there are
   std::optional<std::string> memory;  ///< of its devices
 };
-
-/// Reads the recipe on every rank; if any rank could not, all throw the same.
-Recipe read_together(const RecipeArguments& arguments, MpiEnvironment& environment) {
-  const auto device = make_device(DeviceKind::cpu);
-  Recipe recipe;
-  agree(*environment.make_world(*device),
-        [&] { recipe = read_recipe(arguments.file, arguments.flags, environment.size()); });
-  return recipe;
-}
 
 /// Looks at the run on the first rank; nothing is started.
 void check(const RecipeArguments& arguments, const CheckArguments& look,
@@ -81,10 +73,13 @@ void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_cod
   command->callback([arguments, look, &environment, &exit_code] {
     if (look->check) return check(*arguments, *look, environment);
     const StopRequest stop(environment.size());  // from here on a signal is heard
-    const Recipe recipe = read_together(*arguments, environment);
+    StartupBudget budget(environment.start_seconds());
+    const Recipe recipe = budget.during(StartupBudget::recipe,
+                                        [&] { return recipe_of_run(environment, *arguments); });
     environment.watch(recipe.training.watchdog_seconds);
     if (recipe.training.check_collectives.value_or(false)) environment.check_collectives();
-    exit_code = run_training(environment, recipe, read_injections(arguments->injections), stop);
+    exit_code =
+        run_training(environment, recipe, read_injections(arguments->injections), stop, budget);
   });
 }
 

@@ -12,7 +12,6 @@
 #include "launch/agreement.h"
 #include "launch/batch_reader.h"
 #include "launch/checkpoint_saver.h"
-#include "launch/completed_recipe.h"
 #include "launch/counted.h"
 #include "launch/evaluation.h"
 #include "launch/exit_code.h"
@@ -43,10 +42,14 @@ double seconds_since(Clock::time_point start) {
 /// The sign of what is no number says nothing.
 double unsigned_nan(double value) { return std::isnan(value) ? std::abs(value) : value; }
 
+DType dtype_of(const TrainingSection& training) {
+  return training.precision == "bf16" ? DType::bf16 : DType::f32;
+}
+
 class TrainingRun {
  public:
   TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
-              const std::vector<Injection>& injections);
+              const std::vector<Injection>& injections, StartupBudget& budget);
 
   /// Trains to the end, to stop_after, or to a signal. Returns the exit code.
   [[nodiscard]] ExitCode train(const StopRequest& stop);
@@ -57,6 +60,8 @@ class TrainingRun {
   void start();
   void announce() const;
   void step();
+  /// The same, and says where the time until its end went.
+  void first_step();
   void validate_now();
   [[nodiscard]] Savable savable();
   [[nodiscard]] ExitCode ended(bool stopped, bool saved) const;
@@ -64,6 +69,7 @@ class TrainingRun {
 
   MpiEnvironment& environment_;
   const std::vector<Injection>& injections_;
+  StartupBudget& budget_;
   Recipe recipe_;
   RunTrace trace_;
   RunDevice run_device_;
@@ -89,22 +95,38 @@ class TrainingRun {
 };
 
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
-                         const std::vector<Injection>& injections)
+                         const std::vector<Injection>& injections, StartupBudget& budget)
     : environment_(environment),
       injections_(injections),
-      recipe_(completed_together(environment, recipe)),
+      budget_(budget),
+      recipe_(recipe),
       trace_(environment, recipe_),
-      run_device_(environment, device_kind(recipe_.device.kind)),
+      run_device_(
+          budget.during(StartupBudget::device,
+                        [&] { return RunDevice(environment, device_kind(recipe_.device.kind)); })),
       device_(run_device_.device()),
       control_(run_device_.control()),
       stream_(device_.make_stream()),
-      parallelism_(environment, checked_world(), recipe_, model_config(recipe_, 0)),
-      train_data_(open_dataset(recipe_.data.train, recipe_, control_)),
+      parallelism_(budget.during(StartupBudget::communicators,
+                                 [&] {
+                                   return Parallelism(environment, checked_world(), recipe_,
+                                                      model_config(recipe_, 0));
+                                 })),
+      train_data_(
+          budget.during(StartupBudget::data,
+                        [&] { return open_dataset(recipe_.data.train, recipe_, control_); })),
       order_(train_data_.sample_count(), static_cast<std::uint64_t>(recipe_.training.seed)),
       reader_(device_, train_data_, recipe_.training.micro_batch),
-      model_(device_, model_config(recipe_, 0),
-             recipe_.training.precision == "bf16" ? DType::bf16 : DType::f32, parallelism_.part()),
-      step_(*stream_, model_, parallelism_, adamw_options(recipe_.training), trace_.recorder()),
+      model_(budget.during(StartupBudget::model,
+                           [&] {
+                             return Model(device_, model_config(recipe_, 0),
+                                          dtype_of(recipe_.training), parallelism_.part());
+                           })),
+      step_(budget.during(StartupBudget::model,
+                          [&] {
+                            return TrainStep(*stream_, model_, parallelism_,
+                                             adamw_options(recipe_.training), trace_.recorder());
+                          })),
       traffic_(environment),
       learning_rate_(learning_rate(recipe_.training)) {
   if (recipe_.data.validation)
@@ -137,8 +159,10 @@ void TrainingRun::start() {
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
   heartbeat_.emplace(folder, environment_.rank());
   heartbeat_->beat("loading", 0);
-  agree(control_, [&] {
-    restore_or_initialise(control_, *stream_, recipe_, state_, model_, step_.optimizer());
+  budget_.during(StartupBudget::checkpoint, [&] {
+    agree(control_, [&] {
+      restore_or_initialise(control_, *stream_, recipe_, state_, model_, step_.optimizer());
+    });
   });
   agree(control_, [&] {
     if (first) {
@@ -151,7 +175,8 @@ void TrainingRun::start() {
   const bool resumed = state_.step > 0;
   saver_.emplace(recipe_.checkpoint, control_, environment_.local_size(), *log_,
                  resumed ? std::optional(state_.step) : std::nullopt);
-  matrix_peak_ = run_device_.matrix_peak(model_.dtype());
+  matrix_peak_ = budget_.during(StartupBudget::device,
+                                [&] { return run_device_.matrix_peak(model_.dtype()); });
   meter_.emplace(recipe_, model_.config(), matrix_peak_.flops);
   log_->event({.name = state_.step == 0 ? "start" : "resume",
                .step = state_.step,
@@ -228,6 +253,13 @@ void TrainingRun::step() {
   heartbeat_->beat("step", state_.step);
 }
 
+void TrainingRun::first_step() {
+  budget_.during(StartupBudget::first_step, [this] { step(); });
+  const std::string text = budget_.report(control_);
+  log_info("start-up: {}", text);
+  log_->event({.name = "first step", .step = state_.step, .what = text});
+}
+
 void TrainingRun::validate_now() {
   heartbeat_->beat("validating", state_.step);
   const TrainingSection& t = recipe_.training;
@@ -253,9 +285,10 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   const TrainingSection& t = recipe_.training;
   const Index last = std::min(t.steps, t.stop_after.value_or(t.steps));
   const Index validate_every = validation_data_ ? t.validate_every.value_or(0) : 0;
+  const Index begun = state_.step;
   bool stopped = false;
   while (state_.step < last && !stopped) {
-    step();
+    state_.step == begun ? first_step() : step();
     if (trace_.complete()) trace_.write(control_);
     StepFlags mine = saver_->flags(state_.step);
     mine.stop = stop.received();
@@ -290,8 +323,9 @@ ExitCode TrainingRun::ended(bool stopped, bool saved) const {
 }  // namespace
 
 int run_training(MpiEnvironment& environment, const Recipe& recipe,
-                 const std::vector<Injection>& injections, const StopRequest& stop) {
-  return static_cast<int>(TrainingRun(environment, recipe, injections).train(stop));
+                 const std::vector<Injection>& injections, const StopRequest& stop,
+                 StartupBudget& budget) {
+  return static_cast<int>(TrainingRun(environment, recipe, injections, budget).train(stop));
 }
 
 }  // namespace tokenwerk

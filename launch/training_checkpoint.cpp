@@ -242,11 +242,15 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            const TrainingState& run, Model& model,
                                            AdamWOptimizer& optimizer, const OnDamaged& on_damaged) {
   // One rank looks, and names what it passes over; the others are told.
-  std::string latest;
-  agree_with_first(ranks, [&] { latest = latest_checkpoint(path).value_or("").string(); });
+  std::string latest, state;
+  agree_with_first(ranks, [&] {
+    latest = latest_checkpoint(path).value_or("").string();
+    if (!latest.empty()) state = inspect_checkpoint(latest).state_json;
+  });
   latest = broadcast_string(ranks, latest);
   if (latest.empty()) return std::nullopt;
-  agree(ranks, [&] { check_same_run(read_training_state(latest), run, latest); });
+  state = broadcast_string(ranks, state);
+  agree(ranks, [&] { check_same_run(training_state({latest, 0, state}), run, latest); });
   std::vector<ArrayTarget> targets = value_targets(model.parameters());
   for (const StateArray& array : state_arrays(optimizer)) {
     for (const ParameterPiece& piece : model.parameters().pieces())
@@ -261,11 +265,12 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
 
 void load_weights(Communicator& ranks, Stream& stream, const std::filesystem::path& path,
                   Model& model) {
-  std::filesystem::path folder;
-  agree(ranks, [&] {
-    folder = folder_of(path);
+  std::string folder;
+  agree_with_first(ranks, [&] {
+    folder = folder_of(path).string();
     check_same_weights(read_training_state(folder).model, model.config(), folder);
   });
+  folder = broadcast_string(ranks, folder);
   stream.synchronize();  // as above
   (void)load_checkpoint(ranks, folder, value_targets(model.parameters()));
 }

@@ -11,6 +11,8 @@ namespace {
 
 /// Up to here few rounds matter more than few bytes.
 constexpr std::size_t small_bytes = std::size_t{16} << 10;
+/// Blocks so small that a ring's p - 1 rounds cost more than its even load saves, however many.
+constexpr std::size_t small_block = 64;
 
 constexpr ByteRange output(std::size_t first, std::size_t bytes) {
   return {PlanBuffer::output, first, bytes};
@@ -105,7 +107,8 @@ MessagePlan plan_reduce_scatter(PlanSite site, Index count, std::size_t element)
 MessagePlan plan_all_gather(PlanSite site, std::size_t bytes) {
   PlanBuilder b;
   const auto p = static_cast<std::size_t>(site.size);
-  if (p * bytes <= small_bytes) {
+  const bool many_small = bytes <= small_block && p * bytes <= plan_scratch_bytes;
+  if (p * bytes <= small_bytes || many_small) {
     add_bruck(b, site, bytes);
     return b.take();
   }

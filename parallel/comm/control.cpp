@@ -1,6 +1,8 @@
 #include "parallel/comm/control.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <set>
 
 #include "core/error.h"
@@ -14,15 +16,6 @@ std::vector<T> gather(Communicator& comm, const T& mine, CallSite site) {
   comm.all_gather_bytes(std::as_writable_bytes(std::span(all)),
                         std::as_bytes(std::span(&mine, std::size_t{1})), site);
   return all;
-}
-
-template <typename T>
-T reduce(Communicator& comm, T mine, Reduction reduction, CallSite site) {
-  const std::vector<T> all = gather(comm, mine, site);
-  T out = all.front();
-  for (std::size_t i = 1; i < all.size(); ++i)
-    out = reduction == Reduction::sum ? out + all[i] : std::max(out, all[i]);
-  return out;
 }
 
 }  // namespace
@@ -76,16 +69,30 @@ std::string broadcast_string(Communicator& comm, const std::string& mine, int ro
 }
 
 double all_reduce(Communicator& comm, double mine, Reduction reduction, CallSite site) {
-  return reduce(comm, mine, reduction, site);
+  all_reduce(comm, std::span(&mine, std::size_t{1}), reduction, site);
+  return mine;
 }
 
 Index all_reduce(Communicator& comm, Index mine, Reduction reduction, CallSite site) {
-  return reduce(comm, mine, reduction, site);
+  constexpr double most = 0x1p53;  // up to here a double counts exactly
+  const double out = all_reduce(comm, static_cast<double>(mine), reduction, site);
+  TW_CHECK(std::abs(out) < most, "a sum of ", out, " is no exact count any more");
+  return static_cast<Index>(out);
+}
+
+void all_reduce(Communicator& comm, std::span<double> figures, Reduction reduction, CallSite site) {
+  const auto count = static_cast<Index>(figures.size());
+  const auto stream = comm.device().make_stream();
+  comm.all_reduce(*stream, {figures.data(), Shape{count}, count, DType::f64, &comm.device()},
+                  reduction, site);
 }
 
 std::uint64_t all_reduce_or(Communicator& comm, std::uint64_t mine, CallSite site) {
+  std::array<double, 64> bits{};
+  for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<double>(mine >> i & 1);
+  all_reduce(comm, bits, Reduction::max, site);
   std::uint64_t out = 0;
-  for (const std::uint64_t bits : gather(comm, mine, site)) out |= bits;
+  for (std::size_t i = 0; i < bits.size(); ++i) out |= std::uint64_t{bits[i] > 0} << i;
   return out;
 }
 

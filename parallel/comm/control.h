@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,15 @@ void collect_strings(Communicator&, const std::string& mine, int root,
 /// The root's text; `mine` counts on the root only.
 [[nodiscard]] std::string broadcast_string(Communicator&, const std::string& mine, int root = 0,
                                            CallSite site = CallSite::current());
-/// Sum (in rank order, so the same bits everywhere) or maximum of every rank's figure.
+/// Sum (in an order fixed by the number of ranks, the same bits everywhere) or maximum of every
+/// rank's figure; in log2 p rounds, as all that follows. Sums of counts stay below 2^53.
 [[nodiscard]] double all_reduce(Communicator&, double mine, Reduction reduction = Reduction::sum,
                                 CallSite site = CallSite::current());
 [[nodiscard]] Index all_reduce(Communicator&, Index mine, Reduction reduction = Reduction::sum,
                                CallSite site = CallSite::current());
+/// Sums or maxima of many figures, place by place.
+void all_reduce(Communicator&, std::span<double> figures, Reduction reduction,
+                CallSite site = CallSite::current());
 /// Every rank's bits, or-ed.
 [[nodiscard]] std::uint64_t all_reduce_or(Communicator&, std::uint64_t mine,
                                           CallSite site = CallSite::current());

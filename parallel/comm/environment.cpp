@@ -87,6 +87,7 @@ MpiEnvironment::MpiEnvironment() : host_(host_name()), exceptions_(std::uncaught
     check_slurm_step();
     return;
   }
+  const auto start = std::chrono::steady_clock::now();
   int provided = MPI_THREAD_SINGLE;
   TW_MPI(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "starting MPI");
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -102,6 +103,7 @@ MpiEnvironment::MpiEnvironment() : host_(host_name()), exceptions_(std::uncaught
   TW_MPI(MPI_Comm_size(host.get(), &local_size_), "asking MPI for the ranks on this host");
   const bool threads = provided >= MPI_THREAD_SERIALIZED;
   engine_ = std::make_unique<CommEngine>(threads ? choose_thread(local_size_) : EngineThread::off);
+  start_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 MpiEnvironment::~MpiEnvironment() {

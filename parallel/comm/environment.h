@@ -54,6 +54,8 @@ class MpiEnvironment {
 
   /// What this rank has sent so far.
   [[nodiscard]] Traffic sent() const;
+  /// Seconds that starting MPI took; 0 for a program started alone.
+  [[nodiscard]] double start_seconds() const { return start_seconds_; }
   /// Seconds so far in which the program waited for messages, or moved them on itself.
   [[nodiscard]] double waited_seconds() const;
   /// Records all communication from now on; null: no longer. Nothing is under way.
@@ -76,6 +78,7 @@ class MpiEnvironment {
   int local_rank_ = 0;
   int local_size_ = 1;
   std::string host_;
+  double start_seconds_ = 0.0;
   int exceptions_;                      ///< under way when this was made
   int communicators_ = 0;               ///< made so far with other ranks
   std::unique_ptr<CommEngine> engine_;  ///< none where the program was started alone

@@ -42,7 +42,7 @@ TEST(LayoutRefusal, EndsWithCodeTwoAndLeavesNothingBehind) {
   }
 }
 
-TEST(LayoutRefusal, WantsTheSameRecipeOnEveryRank) {
+TEST(LayoutRefusal, WantsTheSameFlagsOnEveryRank) {
   const TrainingFolder folder(gpt_model);
   // Ranks 0 to 2, then 3 with a seed of its own.
   std::vector<std::string> command = folder.command(3, "run");
@@ -51,7 +51,7 @@ TEST(LayoutRefusal, WantsTheSameRecipeOnEveryRank) {
   command.insert(command.end(), other.begin(), other.end());
   const CommandResult result = run_command(command, folder.path(), training_environment());
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_EQ(count_of(result.output, "rank 3: recipe.toml: what this rank reads"), 1u)
+  EXPECT_EQ(count_of(result.output, "rank 3: recipe.toml: this rank was started with other flags"), 1u)
       << result.output;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run"));
 }
