@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A node of each of two jobs loses its power and is down for Slurm: of one the first node, where the batch script runs, of
-# the other the last. Slurm puts both back into the queue, they run again on the nodes that are left, and go on from a
-# checkpoint to the losses of a run that nobody disturbed.
+# A node of each of two jobs loses its power and is down for Slurm: of one the last node, of the other, which is supervised
+# by `tokenwerk launch`, the first, where the batch script runs. Slurm puts both back into the queue, they run again on the
+# nodes that are left, and go on from a checkpoint to the losses of a run that nobody disturbed.
 set -euo pipefail
 # shellcheck source=tests/cluster/cluster.sh
 source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
@@ -19,25 +19,24 @@ nodes_of() {
 
 slow_link 20Mbit "${hosts[@]}"
 declare -A jobs
-for launcher in mpirun srun; do
-  jobs[$launcher]=$(submit_training "$launcher" "$launcher" --nodes=2)
-done
-for launcher in mpirun srun; do wait_for_steps "$launcher" 15; done
-down=("$(nodes_of "${jobs[mpirun]}" | tail -n 1)" "$(nodes_of "${jobs[srun]}" | head -n 1)")
+jobs[plain]=$(submit_training srun plain --nodes=2)
+jobs[launched]=$(launch_training mpirun launched --nodes 2)
+for run in "${!jobs[@]}"; do wait_for_steps "$run" 15; done
+down=("$(nodes_of "${jobs[plain]}" | tail -n 1)" "$(nodes_of "${jobs[launched]}" | head -n 1)")
 for node in "${down[@]}"; do
   kill_host "$node"
   scontrol update NodeName="$node" State=DOWN Reason=test # as slurmctld does after SlurmdTimeout
 done
-for launcher in mpirun srun; do
-  ! has_steps "$launcher" 60 || fail "it was too late for $launcher"
+for run in "${!jobs[@]}"; do
+  ! has_steps "$run" 60 || fail "it was too late for $run"
 done
 mapfile -t left < <(printf '%s\n' "${hosts[@]}" "${down[@]}" | sort | uniq --unique)
 mend_link "${left[@]}"
-for launcher in mpirun srun; do
-  start_again "${jobs[$launcher]}"
-  wait_for_job "${jobs[$launcher]}" COMPLETED
-  [[ $(job_field "${jobs[$launcher]}" Restarts) == 1 ]] || fail "the job of $launcher ran otherwise than twice"
-  [[ $(nodes_of "${jobs[$launcher]}") == "$(printf '%s\n' "${left[@]}")" ]] || fail "$launcher ran on other nodes"
-  grep -q "resumes after step [1-5]0" "$launcher.log" || fail "the job of $launcher did not resume"
-  expect_equal_losses "$launcher" undisturbed
+for run in "${!jobs[@]}"; do
+  start_again "${jobs[$run]}"
+  wait_for_job "${jobs[$run]}" COMPLETED
+  [[ $(job_field "${jobs[$run]}" Restarts) == 1 ]] || fail "the job of $run ran otherwise than twice"
+  [[ $(nodes_of "${jobs[$run]}") == "$(printf '%s\n' "${left[@]}")" ]] || fail "$run ran on other nodes"
+  has_event "$run" resume || fail "the job of $run did not resume"
+  expect_equal_losses "$run" undisturbed
 done
