@@ -105,7 +105,7 @@ void Chaos::wait_for(Moment moment) {
   const int goal = beat().step + chance(8 * save_every_);
   wait_until([&] { return beat().step >= goal; }, patience);
   if (moment == Moment::save) wait_until([this] { return is_saving(); }, patience);
-  std::this_thread::sleep_for(chance(20000) * 1us);
+  std::this_thread::sleep_for(chance(moment == Moment::save ? 40000 : 5000) * 1us);
 }
 
 bool Chaos::kill(Victim victim) {

@@ -15,7 +15,7 @@ namespace tokenwerk {
 
 /// What is killed. A stopped rank hangs all others.
 enum class Victim { one_rank, all_ranks, starter, stopped_rank };
-/// In `save` a checkpoint is being written as the kill is decided; it comes up to 20 ms later.
+/// In `save` a checkpoint is being written as the kill is decided; it comes up to 40 ms later.
 enum class Moment { start, training, save };
 
 struct Kill {
