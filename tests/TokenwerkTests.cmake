@@ -96,6 +96,9 @@ add_dependencies(train_tests tokenwerk)
 add_test(NAME train.damaged_checkpoints_long
   COMMAND train_tests --gtest_also_run_disabled_tests --gtest_filter=*DISABLED_NeverInAThousandForms)
 set_tests_properties(train.damaged_checkpoints_long PROPERTIES LABELS "train;long" TIMEOUT 3600)
+add_test(NAME train.chaos_long
+  COMMAND train_tests --gtest_also_run_disabled_tests --gtest_filter=*DISABLED_AHundredKillsChangeNoBit)
+set_tests_properties(train.chaos_long PROPERTIES LABELS "train;long" TIMEOUT 3600 PROCESSORS 2)
 add_test(NAME train.quickstart COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/train/quickstart.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:tokenwerk>)
 set_tests_properties(train.quickstart PROPERTIES LABELS train TIMEOUT 600 PROCESSORS 2)
 

@@ -12,9 +12,7 @@ prepare_training "$1"
 
 train_here one_host 8
 for starter in mpirun srun; do
-  "$program" launch recipe.toml --slurm --nodes 4 --ranks-per-host 2 --threads-per-rank 1 --starter "$starter" \
-    --log.directory "$starter" >"$starter.out"
-  job=$(grep -o '[0-9]*$' "$starter.out")
+  job=$(launch_training "$starter" "$starter" --nodes 4)
   wait_for_job "$job" COMPLETED
   expect_equal_losses "$starter" one_host
   grep -q '"event":"done","attempt":1' "$starter/events.jsonl" || fail "$starter: not supervised, or not at once"

@@ -9,18 +9,10 @@ start_hosts 4
 prepare_training "$1" 60
 train_here undisturbed 8
 
-# launch_across RUN HOSTS [FLAG...]: from h1, two ranks a host.
-launch_across() {
-  local run=$1 on=$2
-  shift 2
-  on_host h1 "$program" launch recipe.toml --hosts "$on" --ranks-per-host 2 --log.directory "$run" "$@" \
-    >"$run.out" 2>&1
-}
 no_ranks_left_on() {
   local host
   for host; do ! running_on "$host" tokenwerk || return 1; done
 }
-has_event() { grep -q "\"event\":\"$2\"" "$1/events.jsonl"; }
 # Of another number of ranks, to the precision of f32.
 expect_near_losses() {
   expect_steps "$1" 60

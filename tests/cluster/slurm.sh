@@ -3,9 +3,10 @@
 #   start_slurm 2              all hosts, two processors each
 #   submit_training srun RUN SBATCH_OPTION...   launch/slurm/srun.sbatch with a recipe of its own, RUN.toml, and its log,
 #                              RUN.log; prints the id of the job
+#   launch_training srun RUN FLAG...   the same with `tokenwerk launch --slurm`, which supervises its ranks in the job
 #   job_field 7 JobState       as scontrol shows it
 #   wait_for_job 7 COMPLETED   fails the test once the job has ended otherwise
-# shellcheck shell=bash disable=SC2154 # variables of cluster.sh and hosts.sh
+# shellcheck shell=bash disable=SC2154 # variables of cluster.sh, hosts.sh and training.sh
 
 need_slurm() {
   local tool
@@ -84,8 +85,15 @@ submit_training() {
   local launcher=$1 run=$2
   shift 2
   cp recipe.toml "$run.toml"
-  sbatch --parsable --nodes=4 --ntasks-per-node=2 --cpus-per-task=1 --time=5 --output="$run.log" "$@" \
+  sbatch --parsable --nodes=4 --ntasks-per-node=2 --cpus-per-task=1 --time=30 --output="$run.log" "$@" \
     "$cluster_folder/../../launch/slurm/$launcher.sbatch" "$run.toml" --log.directory "$run"
+}
+
+launch_training() {
+  local starter=$1 run=$2
+  shift 2
+  "$program" launch recipe.toml --slurm --ranks-per-host 2 --threads-per-rank 1 --starter "$starter" \
+    --log.directory "$run" "$@" | grep -o '[0-9]*$'
 }
 
 job_field() {

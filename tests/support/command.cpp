@@ -65,6 +65,8 @@ bool RunningCommand::reap(int flags) {
 
 void RunningCommand::send(int signal) const { ::kill(pid_, signal); }
 
+bool RunningCommand::is_running() { return !ended_ && !reap(WNOHANG); }
+
 std::string RunningCommand::output() const { return test::read_file(log_); }
 
 bool RunningCommand::wait_for_output(const std::string& text, std::chrono::seconds limit) {

@@ -28,6 +28,8 @@ class RunningCommand {
   RunningCommand& operator=(const RunningCommand&) = delete;
   ~RunningCommand();
 
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] bool is_running();
   /// Sends a signal to the process (not to its children).
   void send(int signal) const;
   /// Everything written so far.
