@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/data/files.h"
 #include "launch/device_option.h"
 #include "launch/doctor.h"
 #include "launch/exit_code.h"
@@ -56,13 +57,12 @@ int examine(MpiEnvironment& environment, const DoctorArguments& doctor) {
   options.disk_megabytes = doctor.machine.disk_megabytes;
   if (doctor.tolerance > 0) options.tolerance = doctor.tolerance / 100;
   options.injections = read_injections(doctor.injections);
+  const bool writes = environment.rank() == 0 && !doctor.exclude_file.empty();
+  if (writes) (void)AsideFile(doctor.exclude_file);  // before anything is measured
   environment.watch(doctor.hang_seconds);
   const AllocationFindings findings = examined_allocation(environment, options);
-  if (environment.rank() == 0) {
-    fmt::print("{}", report_of(findings));
-    if (!doctor.exclude_file.empty())
-      write_exclusions(doctor.exclude_file, findings.exclusions, remarks_of(findings));
-  }
+  if (environment.rank() == 0) fmt::print("{}", report_of(findings));
+  if (writes) write_exclusions(doctor.exclude_file, findings.exclusions, remarks_of(findings));
   return static_cast<int>(ExitCode::done);
 }
 

@@ -11,10 +11,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr Index least_floats = Index{1} << 16;  // 256 KiB
-constexpr Index most_floats = Index{1} << 24;   // 64 MiB
-constexpr double wanted_seconds = 0.03;         // of a message
-constexpr int large_messages = 3, small_messages = 30;
+constexpr Index probe_floats = Index{1} << 16;  // 256 KiB
+constexpr double most_seconds = 0.5;            // of a message
+constexpr int large_messages = 5, small_messages = 30;
+
+/// As many for all links, since speed depends on length: 4 MiB, and 64 MiB between GPUs.
+Index floats_on(const Device& device) {
+  return Index{1} << (device.kind() == DeviceKind::cuda ? 24 : 20);
+}
 
 class LinkMeter {
  public:
@@ -23,20 +27,20 @@ class LinkMeter {
         control_(device.control()),
         stream_(device.device().make_stream()),
         control_stream_(control_.device().make_stream()),
-        sent_(device.device(), DType::f32, {most_floats}),
-        received_(device.device(), DType::f32, {most_floats}) {
+        sent_(device.device(), DType::f32, {floats_on(device.device())}),
+        received_(device.device(), DType::f32, {floats_on(device.device())}) {
     sent_.device().synchronize();
   }
 
   /// The other one measures at the same time.
   Figures measure(Index peer, Quantity bandwidth, Quantity rate) {
     peer_ = static_cast<int>(peer);
-    (void)exchange(least_floats);  // connects
-    // Both have to send as much: what the slower of them finds right.
-    const double seconds = agreed(exchange(least_floats));
-    const auto fitting = static_cast<Index>(static_cast<double>(least_floats) * wanted_seconds /
-                                            std::max(seconds, 1e-6));
-    const Index floats = std::clamp(fitting, least_floats, most_floats);
+    (void)exchange(probe_floats);  // connects
+    // Both have to send as much. A link that would take long for it is slow, however measured.
+    const double seconds = agreed(exchange(probe_floats));
+    const Index wanted = sent_.view().count();
+    const auto times = static_cast<double>(wanted) / static_cast<double>(probe_floats);
+    const Index floats = seconds * times > most_seconds ? probe_floats : wanted;
     double large = 1e30, small = 1e30;
     for (int i = 0; i < large_messages; ++i) large = std::min(large, exchange(floats));
     for (int i = 0; i < small_messages; ++i) small = std::min(small, exchange(2));

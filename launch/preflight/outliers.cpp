@@ -52,7 +52,7 @@ Spread spread_of(std::vector<double> values) {
 
 bool is_outlier(const Spread& spread, double value, double tolerance) {
   return spread.count >= fewest_to_compare && value < (1 - tolerance) * spread.median &&
-         value < spread.median - most_deviations * spread.deviation;
+         (value < spread.median - most_deviations * spread.deviation || value < spread.median / 2);
 }
 
 Seats seats_of(const std::vector<std::string>& host_of_rank) {
@@ -84,17 +84,20 @@ std::string Outlier::text() const {
 
 std::vector<Outlier> slow_hosts(const Seats& seats, const std::vector<Figures>& of_rank,
                                 std::optional<double> tolerance) {
-  std::vector<Outlier> out;
+  std::array<std::vector<double>, quantities> values;
+  std::array<Spread, quantities> spreads;
   for (std::size_t q = 0; q < quantities; ++q) {
-    const auto quantity = static_cast<Quantity>(q);
-    std::vector<double> values;
-    for (const Figures& figures : of_rank) values.push_back(figures[quantity]);
-    const Spread spread = spread_of(values);
-    for (std::size_t host = 0; host < seats.hosts.size(); ++host) {
-      const Index slowest = slowest_of(seats.ranks_of[host], values);
-      const double value = values[static_cast<std::size_t>(slowest)];
-      if (!is_outlier(spread, value, tolerance.value_or(rule_of(quantity).tolerance))) continue;
-      out.push_back({seats.hosts[host], slowest, "", quantity, value, spread.median});
+    for (const Figures& figures : of_rank) values[q].push_back(figures.values[q]);
+    spreads[q] = spread_of(values[q]);
+  }
+  std::vector<Outlier> out;
+  for (std::size_t host = 0; host < seats.hosts.size(); ++host) {
+    for (std::size_t q = 0; q < quantities; ++q) {
+      const auto quantity = static_cast<Quantity>(q);
+      const Index slowest = slowest_of(seats.ranks_of[host], values[q]);
+      const double value = values[q][static_cast<std::size_t>(slowest)];
+      if (is_outlier(spreads[q], value, tolerance.value_or(rule_of(quantity).tolerance)))
+        out.push_back({seats.hosts[host], slowest, "", quantity, value, spreads[q].median});
     }
   }
   return out;

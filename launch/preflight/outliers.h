@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "launch/preflight/exclude_list.h"
 #include "launch/preflight/figures.h"
+#include "launch/supervisor/exclude_list.h"
 
 namespace tokenwerk {
 
@@ -20,7 +20,8 @@ struct Spread {
 
 /// Whether a value is too small: below the median by the tolerance, and by more than 3.5 deviations
 /// (Iglewicz, Hoaglin 1993: of the modified z-score), so that where all differ widely nobody is
-/// named for it. Of fewer than three values none can be told from the other.
+/// named for it; or below half of the median, which no spread excuses. Of fewer than three values
+/// none can be told from the other.
 [[nodiscard]] bool is_outlier(const Spread& spread, double value, double tolerance);
 
 /// Where the ranks of an allocation are.

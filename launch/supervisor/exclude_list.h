@@ -20,6 +20,10 @@ struct Exclusion {
 /// file may name nobody. Throws one ConfigError that lists every fault.
 [[nodiscard]] std::vector<Exclusion> read_exclusions(const std::string& file_or_list);
 
+/// What such a file says in lines of comment after the first. Throws DataError where it cannot be
+/// read.
+[[nodiscard]] std::vector<std::string> read_remarks(const std::filesystem::path& file);
+
 /// The file appears whole or not at all. Remarks are lines of comment before the hosts. Throws
 /// DataError where it cannot be written.
 void write_exclusions(const std::filesystem::path& file, const std::vector<Exclusion>& exclusions,

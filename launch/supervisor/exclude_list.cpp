@@ -1,4 +1,4 @@
-#include "launch/preflight/exclude_list.h"
+#include "launch/supervisor/exclude_list.h"
 
 #include <fmt/core.h>
 
@@ -62,6 +62,16 @@ std::vector<Exclusion> read_exclusions(const std::string& file_or_list) {
       add_exclusion(out, {trimmed(name), "given by --exclude"}, "--exclude", faults);
   }
   faults.raise();
+  return out;
+}
+
+std::vector<std::string> read_remarks(const std::filesystem::path& file) {
+  std::vector<std::string> out;
+  std::istringstream stream(read_small_file(file.string(), largest_file));
+  std::string line;
+  std::getline(stream, line);
+  while (std::getline(stream, line))
+    if (line.starts_with("# ")) out.push_back(line.substr(2));
   return out;
 }
 
