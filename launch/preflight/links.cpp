@@ -78,28 +78,30 @@ class LinkMeter {
   int peer_ = 0;
 };
 
-std::optional<Index> peer_inside(const Seats& seats, std::size_t rank, std::size_t round) {
-  const auto& ranks = seats.ranks_of[static_cast<std::size_t>(seats.host_of[rank])];
+}  // namespace
+
+std::optional<Index> peer_inside(const Seats& seats, Index rank, std::size_t round) {
+  const auto me = static_cast<std::size_t>(rank);
+  const auto& ranks = seats.ranks_of[static_cast<std::size_t>(seats.host_of[me])];
   const std::vector<Index> rounds = rounds_of(std::ssize(ranks));
   if (round >= rounds.size()) return std::nullopt;
-  const auto lane = partner_in(rounds[round], seats.lane_of[rank], std::ssize(ranks));
+  const auto lane = partner_in(rounds[round], seats.lane_of[me], std::ssize(ranks));
   if (!lane) return std::nullopt;
   return ranks[static_cast<std::size_t>(*lane)];
 }
 
-std::optional<Index> peer_outside(const Seats& seats, std::size_t rank, Index round, Index lanes) {
-  const auto host = partner_in(round, seats.host_of[rank], static_cast<Index>(seats.hosts.size()));
-  const Index lane = seats.lane_of[rank];
+std::optional<Index> peer_outside(const Seats& seats, Index rank, Index round, Index lanes) {
+  const auto me = static_cast<std::size_t>(rank);
+  const auto host = partner_in(round, seats.host_of[me], std::ssize(seats.hosts));
+  const Index lane = seats.lane_of[me];
   if (!host || lane >= lanes) return std::nullopt;
   const auto& there = seats.ranks_of[static_cast<std::size_t>(*host)];
   if (lane >= std::ssize(there)) return std::nullopt;
   return there[static_cast<std::size_t>(lane)];
 }
 
-}  // namespace
-
 LinkMeasurement measured_links(RunDevice& device, const Seats& seats) {
-  const auto rank = static_cast<std::size_t>(device.control().rank());
+  const Index rank = device.control().rank();
   Index most = 1;
   for (const auto& ranks : seats.ranks_of) most = std::max(most, static_cast<Index>(ranks.size()));
   LinkMeasurement out;
@@ -110,13 +112,13 @@ LinkMeasurement measured_links(RunDevice& device, const Seats& seats) {
       out.best.merge(meter.measure(*peer, Quantity::inside, Quantity::inside_rate));
   }
   const Index lanes = device.device().kind() == DeviceKind::cuda ? most : 1;
-  for (const Index round : rounds_of(static_cast<Index>(seats.hosts.size()))) {
+  for (const Index round : rounds_of(std::ssize(seats.hosts))) {
     device.control().barrier();
-    LinkFigure link{static_cast<Index>(rank), static_cast<Index>(rank), not_measured};
+    LinkFigure link{rank, rank, not_measured};
     if (const auto peer = peer_outside(seats, rank, round, lanes)) {
       const Figures figures = meter.measure(*peer, Quantity::link, Quantity::link_rate);
       out.best.merge(figures);
-      link = {static_cast<Index>(rank), *peer, figures[Quantity::link]};
+      link = {rank, *peer, figures[Quantity::link]};
     }
     out.links.push_back(link);
   }

@@ -123,7 +123,9 @@ std::vector<Outlier> slow_links(const Seats& seats, const std::vector<LinkFigure
   std::map<std::set<std::string>, Outlier> slowest;
   for (const auto& [rank, peer, value] : judged) {
     if (!is_outlier(spread, value, limit)) continue;
-    const Outlier one{host_of(rank), rank, host_of(peer), Quantity::link, value, spread.median};
+    const Index first = std::min(rank, peer);  // both have measured it
+    const Outlier one{host_of(first), first, host_of(std::max(rank, peer)),
+                      Quantity::link, value, spread.median};
     const auto [at, is_new] = slowest.try_emplace({one.host, one.peer}, one);
     if (!is_new && value < at->second.value) at->second = one;
   }

@@ -116,7 +116,7 @@ std::vector<LinkFigure> even_links(Index hosts) {
 void slow_down(std::vector<LinkFigure>& links, Index a, Index b) {
   for (LinkFigure& link : links)
     if ((link.rank == 2 * a && link.peer == 2 * b) || (link.rank == 2 * b && link.peer == 2 * a))
-      link.bytes_per_second = 100e6;
+      link.bytes_per_second = link.rank > link.peer ? 100e6 : 120e6;
 }
 
 TEST(SlowLinks, AreNamedOnceWithBothHosts) {

@@ -4,8 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <set>
+
+#include "launch/preflight/links.h"
 
 namespace tokenwerk {
 namespace {
@@ -55,6 +56,30 @@ TEST(RoundsOfMany, AreAsManyAsTheLogarithmSays) {
   EXPECT_EQ(rounds_of(64).size(), 6u);
   EXPECT_EQ(rounds_of(1280).size(), 11u);
   EXPECT_EQ(rounds_of(10240).size(), 14u);
+}
+
+/// Hosts a, b, c of 2, 3 and 2 ranks.
+const Seats three_hosts = seats_of({"a", "a", "b", "b", "b", "c", "c"});
+
+TEST(Peers, WithinAHostMeetUntilAllHaveMet) {
+  std::set<std::set<Index>> met;
+  for (std::size_t round = 0; round < 3; ++round)
+    for (Index rank = 0; rank < 7; ++rank)
+      if (const auto peer = peer_inside(three_hosts, rank, round)) met.insert({rank, *peer});
+  EXPECT_EQ(met, (std::set<std::set<Index>>{{0, 1}, {2, 3}, {2, 4}, {3, 4}, {5, 6}}));
+}
+
+TEST(Peers, BetweenHostsHaveTheSamePlaceThere) {
+  const auto met_by = [](Index lanes) {
+    std::set<std::set<Index>> met;
+    for (const Index round : rounds_of(3))
+      for (Index rank = 0; rank < 7; ++rank)
+        if (const auto peer = peer_outside(three_hosts, rank, round, lanes))
+          met.insert({rank, *peer});
+    return met;
+  };
+  EXPECT_EQ(met_by(1), (std::set<std::set<Index>>{{0, 2}, {0, 5}, {2, 5}}));
+  EXPECT_EQ(met_by(3), (std::set<std::set<Index>>{{0, 2}, {0, 5}, {2, 5}, {1, 3}, {1, 6}, {3, 6}}));
 }
 
 }  // namespace
