@@ -7,6 +7,8 @@
 #include <set>
 #include <span>
 
+#include "core/log.h"
+#include "launch/counted.h"
 #include "launch/preflight/links.h"
 #include "launch/preflight/measure.h"
 #include "launch/run_device.h"
@@ -46,6 +48,9 @@ class Examination {
 
   AllocationFindings run() {
     const auto start = std::chrono::steady_clock::now();
+    const Seats& seats = findings_.seats;
+    log_info("measuring {} on {}", count_of(std::ssize(seats.host_of), "rank"),
+             count_of(std::ssize(seats.hosts), "host"));
     std::set<Part> wanted{Part::compute, Part::links};
     if (options_.disk_megabytes > 0) wanted.insert(Part::disk);
     while (!wanted.empty() && findings_.passes < most_passes) {

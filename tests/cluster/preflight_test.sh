@@ -83,7 +83,7 @@ launch_over nobody --exclude h1,h2,h3 || code=$?
 ((code == 2)) || fail "without any host launch ended with $code"
 
 stop_on() {
-  wait_until "$1 takes part" 60 running_on "$1" tokenwerk
+  wait_until "it is measuring" 120 grep -qs "measuring 3 ranks on 3 hosts" stopped.out
   running_on "$1" tokenwerk | xargs kill -STOP
 }
 stop_on h3 &
