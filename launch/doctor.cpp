@@ -33,10 +33,11 @@ std::string disk_line(const MpiEnvironment& environment, const DoctorOptions& op
   if (options.disk_megabytes == 0 || environment.local_rank() != 0) return {};
   try {
     const auto bytes = static_cast<std::size_t>(options.disk_megabytes) * 1'000'000;
-    const double speed = measured_disk_speed(options.folder, bytes);
+    const DiskSpeed speed = measured_disk_speed(options.folder, bytes);
     const std::size_t room = std::filesystem::space(options.folder).available;
-    return line("disk", fmt::format("{} written and synced, {} free in {}", giga(speed, "B"),
-                                    gibibytes(room), options.folder.string()));
+    return line("disk", fmt::format("{} written and synced, {} read back, {} free in {}",
+                                    giga(speed.write, "B"), giga(speed.read, "B"), gibibytes(room),
+                                    options.folder.string()));
   } catch (const std::exception& error) {
     return line("disk", error.what());
   }

@@ -35,6 +35,18 @@ std::optional<double> time_of(const std::string& text) {
   return static_cast<double>(::timegm(&parts)) + std::strtod(rest, nullptr);
 }
 
+/// The lines after the last one that is about something else.
+std::string preflight_at_the_end(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  std::string lines;
+  for (std::string line; std::getline(stream, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    const bool is_one = json.is_object() && json.value("event", "") == "preflight";
+    lines = is_one ? lines + line + "\n" : "";
+  }
+  return lines;
+}
+
 }  // namespace
 
 double unix_seconds_now() {
@@ -78,8 +90,10 @@ std::optional<double> EventLog::began() const {
 }
 
 void EventLog::begin_anew() const {
+  const std::string preflight = preflight_at_the_end(path_);
   std::error_code ignored;  // none may be there
   std::filesystem::rename(path_, path_.parent_path() / "events.previous.jsonl", ignored);
+  if (!preflight.empty()) std::ofstream(path_, std::ios::binary) << preflight;
 }
 
 }  // namespace tokenwerk

@@ -11,7 +11,7 @@ namespace tokenwerk {
 
 /// What, who, when (written with it), and what it cost. What does not apply is left out.
 struct RunEvent {
-  std::string name;  ///< "start", "resume", "died", "hang", "restart", "saved", "done", ...
+  std::string name;  ///< "start", "resume", "died", "hang", "restart", "saved", "preflight", ...
   std::optional<Index> attempt = {};  ///< of the supervisor, from 1
   std::optional<Index> step = {};     ///< the last one done
   std::optional<Index> rank = {};
@@ -39,7 +39,8 @@ class EventLog {
   /// When the first of these events was; nothing where there is none yet.
   [[nodiscard]] std::optional<double> began() const;
 
-  /// Leaves what is there as events.previous.jsonl: another run begins.
+  /// Leaves what is there as events.previous.jsonl, but for the pre-flight at its end: another run
+  /// begins, which that belongs to.
   void begin_anew() const;
 
  private:

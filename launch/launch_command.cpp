@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "launch/exit_code.h"
 #include "launch/injection.h"
+#include "launch/preflight/flight.h"
 #include "launch/recipe_options.h"
 #include "launch/supervisor/child_process.h"
 #include "launch/supervisor/slurm_script.h"
@@ -21,12 +22,30 @@ namespace {
 
 struct LaunchArguments {
   std::shared_ptr<RecipeArguments> recipe;
-  std::string hosts, spares, starter = "mpirun";
+  std::string hosts, spares, exclude, starter = "mpirun";
   Index ranks_per_host = 1, threads = 0, restarts = 3, nodes = 0;
   double hang_seconds = 900, grace_seconds = 120;
-  bool slurm = false, dry_run = false;
+  bool slurm = false, dry_run = false, preflight = false;
+  FlightOptions flight;
   std::vector<std::string> slurm_options;
 };
+
+void add_preflight_options(CLI::App& command, LaunchArguments& launch) {
+  CLI::Option* flag = command.add_flag(
+      "--preflight", launch.preflight,
+      "First measure all hosts, spares and links, and leave\nout what is slow, hangs or is silent");
+  command.add_option("--preflight-seconds", launch.flight.seconds, "Longest time for that")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(10.0, 1e9).description(""))
+      ->needs(flag)
+      ->capture_default_str();
+  command
+      .add_option("--preflight-tolerance", launch.flight.tolerance,
+                  "Percent below the median that are too slow\n(default: as doctor)")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(1.0, 99.0).description(""))
+      ->needs(flag);
+}
 
 void add_options(CLI::App& command, LaunchArguments& launch) {
   const auto add = [&command](const char* name, auto& value, const char* help, const char* type) {
@@ -40,6 +59,11 @@ void add_options(CLI::App& command, LaunchArguments& launch) {
   add("--ranks-per-host", launch.ranks_per_host, "Ranks on each host: one for each GPU", "INTEGER")
       ->check(at_least(1));
   add("--spares", launch.spares, "Hosts that take the places of failed ones", "FILE|LIST");
+  add("--exclude", launch.exclude,
+      "Hosts to leave out: what a pre-flight has found, or\nn3,n7. Spares take their places, or "
+      "fewer ranks start",
+      "FILE|LIST");
+  add_preflight_options(command, launch);
   add("--threads-per-rank", launch.threads,
       "Threads of a rank, each on a core of its own\n(0: the cores of a host divided by its ranks)",
       "INTEGER")
@@ -64,6 +88,14 @@ void add_options(CLI::App& command, LaunchArguments& launch) {
   command.add_flag("--dry-run", launch.dry_run, "Print what would run, and run nothing");
 }
 
+/// A list may be older than the allocation, and a name may be misspelt.
+void warn_of_strangers(const SupervisorOptions& options) {
+  std::vector<Host> all = options.hosts;
+  all.insert(all.end(), options.spares.begin(), options.spares.end());
+  for (const Exclusion& one : strangers(options.excluded, all))
+    log_warning("--exclude {}: no host or spare of this run is called so", one.host);
+}
+
 SupervisorOptions supervisor_options(const LaunchArguments& launch) {
   SupervisorOptions options;
   options.recipe = {launch.recipe->file, launch.recipe->flags, launch.recipe->injections};
@@ -72,6 +104,8 @@ SupervisorOptions supervisor_options(const LaunchArguments& launch) {
                                        : read_hosts(launch.hosts, launch.ranks_per_host);
   if (options.hosts.empty()) options.hosts = {{own_host_name(), launch.ranks_per_host}};
   if (!launch.spares.empty()) options.spares = read_hosts(launch.spares, launch.ranks_per_host);
+  if (!launch.exclude.empty()) options.excluded = read_exclusions(launch.exclude);
+  warn_of_strangers(options);
   options.starter = launch.starter == "srun" ? Starter::srun : Starter::mpirun;
   TW_CHECK_AS(ConfigError,
               options.starter == Starter::mpirun || std::getenv("SLURM_JOB_ID") != nullptr,
@@ -93,6 +127,11 @@ std::vector<std::string> command_in_job(const LaunchArguments& launch) {
   add("--ranks-per-host", launch.ranks_per_host);
   add("--starter", launch.starter);
   if (launch.threads > 0) add("--threads-per-rank", launch.threads);
+  if (launch.preflight) {
+    out.emplace_back("--preflight");
+    add("--preflight-seconds", launch.flight.seconds);
+    if (launch.flight.tolerance > 0) add("--preflight-tolerance", launch.flight.tolerance);
+  }
   add("--restarts", launch.restarts);
   add("--hang-seconds", launch.hang_seconds);
   add("--grace-seconds", launch.grace_seconds);
@@ -107,13 +146,20 @@ std::vector<std::string> command_in_job(const LaunchArguments& launch) {
 
 /// The batch script for a recipe that is legal on the job's ranks.
 std::string script_of(const LaunchArguments& launch, const Recipe& recipe) {
+  std::vector<std::string> options = launch.slurm_options;
+  std::string excluded;
+  if (!launch.exclude.empty())
+    for (const Exclusion& one : read_exclusions(launch.exclude))
+      excluded += (excluded.empty() ? "--exclude=" : ",") + one.host;
+  // Slurm then gives others in their place.
+  if (!excluded.empty()) options.push_back(excluded);
   return slurm_script({.nodes = launch.nodes,
                        .ranks_per_node = launch.ranks_per_host,
                        .threads = launch.threads,
                        .gpus = recipe.device.kind == "cuda",
                        .grace_seconds = launch.grace_seconds,
                        .output = recipe.log.directory + "/slurm-%j.out",
-                       .options = launch.slurm_options,
+                       .options = options,
                        .command = command_in_job(launch)});
 }
 
@@ -158,12 +204,19 @@ int launch_run(const LaunchArguments& launch) {
   if (launch.slurm) return submit(launch);
   TW_CHECK_AS(ConfigError, launch.nodes == 0 && launch.slurm_options.empty(),
               "--nodes and --sbatch are for --slurm");
-  const SupervisorOptions options = supervisor_options(launch);
+  SupervisorOptions options = supervisor_options(launch);
   if (launch.dry_run) {
+    if (launch.preflight)
+      fmt::print("{}\n", preflight_command(options, launch.flight, candidates_of(options)).text());
     fmt::print("{}\n", first_command(options).text());
     return static_cast<int>(ExitCode::done);
   }
   if (options.starter == Starter::mpirun) check_root();
+  if (launch.preflight) {
+    const FlightResult result = fly_ahead(options, launch.flight);
+    if (result.stopped) return static_cast<int>(ExitCode::stopped_by_signal);
+    options.excluded = result.excluded;
+  }
   return supervise(options);
 }
 

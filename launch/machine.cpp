@@ -62,6 +62,16 @@ class ScratchFile {
       done += static_cast<std::size_t>(written);
     }
   }
+  /// From the beginning.
+  void read_back(std::vector<char>& block, std::size_t blocks) const {
+    ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
+    for (std::size_t done = 0; done < blocks * block.size();) {
+      const ssize_t count =
+          ::pread(descriptor_, block.data(), block.size(), static_cast<off_t>(done));
+      TW_CHECK(count > 0, path_, ": cannot be read: ", std::strerror(errno));
+      done += static_cast<std::size_t>(count);
+    }
+  }
   void sync() const {
     TW_CHECK(::fsync(descriptor_) == 0, path_, ": cannot be synced: ", std::strerror(errno));
   }
@@ -122,17 +132,21 @@ double measured_memory_bandwidth(Device& device) {
   return 3.0 * sizeof(float) * count / seconds;
 }
 
-double measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes) {
+DiskSpeed measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes) {
   // Bytes that no file system compresses away.
   std::vector<char> block(std::size_t{1} << 22);
   std::uint32_t state = 1;
   for (char& byte : block) byte = static_cast<char>((state = state * 1664525u + 1013904223u) >> 24);
   const ScratchFile file(folder);
-  const auto start = Clock::now();
   const std::size_t blocks = std::max<std::size_t>(1, bytes / block.size());
+  const auto total = static_cast<double>(blocks * block.size());
+  const auto start = Clock::now();
   for (std::size_t i = 0; i < blocks; ++i) file.write(block);
   file.sync();
-  return static_cast<double>(blocks * block.size()) / seconds_since(start);
+  const double written = total / seconds_since(start);
+  const auto begun = Clock::now();
+  file.read_back(block, blocks);
+  return {written, total / seconds_since(begun)};
 }
 
 Cores cores() {

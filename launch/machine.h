@@ -22,9 +22,14 @@ namespace tokenwerk {
 /// once each, as STREAM does (McCalpin 1995). The fastest of some passes over about 0.3 s.
 [[nodiscard]] double measured_memory_bandwidth(Device& device);
 
-/// Bytes/s of writing a file of this size in a folder, to the end of fsync. Throws Error naming the
-/// folder when it cannot be written; leaves nothing behind.
-[[nodiscard]] double measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes);
+/// Bytes/s.
+struct DiskSpeed {
+  double write = 0;  ///< to the end of fsync
+  double read = 0;   ///< after the page cache was asked to forget the file
+};
+/// Of a file of this size in a folder. Throws Error naming the folder when it cannot be written or
+/// read; leaves nothing behind.
+[[nodiscard]] DiskSpeed measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes);
 
 /// Cores this process may run on, and those of the host.
 struct Cores {

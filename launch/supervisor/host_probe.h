@@ -1,11 +1,15 @@
 #pragma once
 /// Which hosts answer.
 
+#include <chrono>
 #include <vector>
 
 #include "launch/supervisor/placement.h"
 
 namespace tokenwerk {
+
+/// For a host to start a program.
+inline constexpr std::chrono::seconds answer_limit{30};
 
 struct Answers {
   std::vector<Host> reached, silent;
@@ -15,6 +19,6 @@ struct Answers {
 /// start the ranks: what it cannot reach within `limit` would not run a rank either. This machine
 /// needs no asking.
 [[nodiscard]] Answers ask_hosts(Starter starter, const std::vector<Host>& hosts,
-                                std::chrono::seconds limit);
+                                std::chrono::seconds limit = answer_limit);
 
 }  // namespace tokenwerk

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "launch/machine.h"
 
 extern char** environ;
 
@@ -116,6 +117,13 @@ Placement placed(const std::vector<Host>& hosts, Index ranks) {
     left -= taken;
   }
   return out;
+}
+
+Placement with_threads(Placement placement, Index threads) {
+  placement.cores = cores().present;
+  const Index most = placement.hosts.empty() ? 1 : most_ranks(placement.hosts);
+  placement.threads = threads > 0 ? threads : std::max<Index>(1, placement.cores / most);
+  return placement;
 }
 
 std::string Command::text() const {

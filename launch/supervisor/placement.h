@@ -26,6 +26,10 @@ struct Placement {
 /// The first hosts that hold so many ranks; the rest are spares.
 [[nodiscard]] Placement placed(const std::vector<Host>& hosts, Index ranks);
 
+/// The same with the cores of a host, taken to be like this one, and the threads of a rank: as many
+/// as asked for; 0: the cores divided by the ranks.
+[[nodiscard]] Placement with_threads(Placement placement, Index threads);
+
 /// A program to start: its arguments, itself first, and what is added to its environment.
 struct Command {
   std::vector<std::string> arguments;

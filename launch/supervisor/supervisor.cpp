@@ -11,7 +11,6 @@
 #include "launch/counted.h"
 #include "launch/events.h"
 #include "launch/exit_code.h"
-#include "launch/machine.h"
 #include "launch/supervisor/attempt.h"
 #include "launch/supervisor/host_probe.h"
 #include "parallel/checkpoint/checkpoint.h"
@@ -19,16 +18,30 @@
 namespace tokenwerk {
 namespace {
 
-constexpr std::chrono::seconds answer_limit{30};  // for a host to start a program
-constexpr double longest_pause = 60;              // seconds between two attempts
-constexpr Index most_failures_of_a_host = 2;      // in a row, named each time
+constexpr double longest_pause = 60;          // seconds between two attempts
+constexpr Index most_failures_of_a_host = 2;  // in a row, named each time
 
-Placement complete(Placement placement, Index threads) {
-  placement.cores = cores().present;
-  Index most = 1;
-  for (const Host& host : placement.hosts) most = std::max(most, host.ranks);
-  placement.threads = threads > 0 ? threads : std::max<Index>(1, placement.cores / most);
-  return placement;
+/// Where the first attempt runs: on as many ranks as asked for, or where hosts are left out and no
+/// spares take their places, on the most that are legal.
+Placement first_placement(const SupervisorOptions& options) {
+  const Index asked = ranks_of(options.hosts);
+  if (options.excluded.empty()) return with_threads(placed(options.hosts, asked), options.threads);
+  const std::vector<Host> left = candidates_of(options);
+  const auto ranks = most_legal_ranks(options.recipe, asked, ranks_of(left));
+  TW_CHECK_AS(ConfigError, ranks, "too few hosts are left for one replica of the model: of ",
+              options.hosts.size(), " hosts and ", options.spares.size(), " spares ", left.size(),
+              " may be used; the others are excluded");
+  return with_threads(placed(left, *ranks), options.threads);
+}
+
+/// "6 of 8 ranks, 25 % of the capacity lost; spare: n4"
+std::string capacity_text(const Placement& placement, Index asked) {
+  const double lost =
+      100.0 * static_cast<double>(asked - placement.ranks) / static_cast<double>(asked);
+  const std::string spares =
+      placement.spares.empty() ? "" : "; spare: " + names_of(placement.spares);
+  return fmt::format("{} of {} ranks, {:.0f} % of the capacity lost{}", placement.ranks, asked,
+                     lost, spares);
 }
 
 std::vector<std::string> train_arguments(const RecipeSource& recipe,
@@ -86,9 +99,14 @@ Supervisor::Supervisor(const SupervisorOptions& options)
           resolved(read_recipe(options.recipe.file, options.recipe.flags, ranks_of(options.hosts)),
                    ranks_of(options.hosts))),
       asked_(ranks_of(options.hosts)),
-      placement_(complete(placed(options.hosts, asked_), options.threads)),
+      placement_(first_placement(options)),
       events_(recipe_.log.directory),
-      checkpoint_(newest_checkpoint()) {}
+      checkpoint_(newest_checkpoint()) {
+  if (options.excluded.empty()) return;
+  const std::string what = capacity_text(placement_, asked_);
+  event({.name = "preflight", .ranks = placement_.ranks, .what = what});
+  log_info("starting on {}: {}", names_of(placement_.hosts), what);
+}
 
 int Supervisor::run() {
   for (;;) {
@@ -194,9 +212,7 @@ void Supervisor::pause() {
 }
 
 bool Supervisor::place_again() {
-  std::vector<Host> candidates = options_.hosts;
-  candidates.insert(candidates.end(), options_.spares.begin(), options_.spares.end());
-  const Answers answers = ask_hosts(options_.starter, candidates, answer_limit);
+  const Answers answers = ask_hosts(options_.starter, candidates_of(options_));
   std::vector<Host> left, excluded = answers.silent;
   for (const Host& host : answers.reached)
     (failures_[host.name] < most_failures_of_a_host ? left : excluded).push_back(host);
@@ -209,12 +225,8 @@ bool Supervisor::place_again() {
   if (!excluded.empty())
     event({.name = "excluded", .host = names_of(excluded), .what = "silent, or failed again"});
   if (!ranks) return false;
-  placement_ = complete(placed(left, *ranks), options_.threads);
-  const std::string spares =
-      placement_.spares.empty() ? "" : "; spare: " + names_of(placement_.spares);
-  const double lost = 100.0 * static_cast<double>(asked_ - *ranks) / static_cast<double>(asked_);
-  const std::string what =
-      fmt::format("{} of {} ranks, {:.0f} % of the capacity lost{}", *ranks, asked_, lost, spares);
+  placement_ = with_threads(placed(left, *ranks), options_.threads);
+  const std::string what = capacity_text(placement_, asked_);
   event({.name = "restart", .attempt = number_ + 1, .ranks = *ranks, .what = what});
   log_info("attempt {} on {}: {}", number_ + 1, names_of(placement_.hosts), what);
   return true;
@@ -246,12 +258,20 @@ int Supervisor::stopped(int code) const {
 
 }  // namespace
 
+std::vector<Host> candidates_of(const SupervisorOptions& options) {
+  std::vector<Host> all = options.hosts;
+  all.insert(all.end(), options.spares.begin(), options.spares.end());
+  return without(all, options.excluded);
+}
+
 Command first_command(const SupervisorOptions& options) {
-  const Index ranks = ranks_of(options.hosts);
-  (void)read_recipe(options.recipe.file, options.recipe.flags, ranks);
-  return start_command(options.starter, complete(placed(options.hosts, ranks), options.threads),
-                       train_arguments(options.recipe, options.recipe.flags),
-                       {{attempt_variable, "1"}});
+  const Index asked = ranks_of(options.hosts);
+  (void)read_recipe(options.recipe.file, options.recipe.flags, asked);
+  const Placement placement = first_placement(options);
+  return start_command(
+      options.starter, placement,
+      train_arguments(options.recipe, flags_on(options.recipe, asked, placement.ranks)),
+      {{attempt_variable, "1"}});
 }
 
 int supervise(const SupervisorOptions& options) { return Supervisor(options).run(); }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "launch/heartbeat.h"
@@ -38,6 +39,17 @@ TEST(Events, TheFirstOneTellsWhenTheRunBegan) {
   log.begin_anew();
   EXPECT_EQ(log.began(), std::nullopt);
   EXPECT_FALSE(test::read_file(folder.path() / "events.previous.jsonl").empty());
+}
+
+TEST(Events, ThePreflightOfARunStaysWithIt) {
+  const test::TemporaryFolder folder;
+  const EventLog log(folder.path());
+  for (const char* name : {"preflight", "start", "done", "preflight", "preflight"})
+    log.write({.name = name, .what = "x"});
+  log.begin_anew();
+  const std::string left = test::read_file(folder.path() / "events.jsonl");
+  EXPECT_EQ(std::ranges::count(left, '\n'), 2);
+  EXPECT_EQ(left.find("done"), std::string::npos) << left;
 }
 
 TEST(Events, AFolderThatIsGoneEndsNothing) { EventLog("/nowhere/at/all").write({.name = "saved"}); }

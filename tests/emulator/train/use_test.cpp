@@ -49,6 +49,18 @@ TEST(CudaUse, InitialWeightsComeAfterTheDrawThatTheyReplace) {
   }
 }
 
+TEST(CudaUse, APreflightMeasuresEveryGpuAndTheLinksBetweenThem) {
+  const TrainingFolder folder(gpt_model);
+  const CommandResult result =
+      run_command(tokenwerk_command(2, {"doctor", "--allocation", "--device", "cuda", "--tolerance",
+                                        "99", "--disk-megabytes", "0"}),
+                  folder.path(), training_environment());
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  for (const char* part : {"2 ranks on 1 host, cuda", "matrix product", "memory, GB/s",
+                           "link inside, MB/s", "no host is slow"})
+    EXPECT_NE(result.output.find(part), std::string::npos) << part << " in\n" << result.output;
+}
+
 TEST(CudaUse, GeneratesAndEvaluatesLikeTheCpu) {
   const TrainingFolder folder(gpt_model);
   folder.train(1, "run");
