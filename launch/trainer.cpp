@@ -26,6 +26,7 @@
 #include "launch/run_trace.h"
 #include "launch/signals.h"
 #include "launch/step_meter.h"
+#include "launch/stragglers.h"
 #include "launch/traffic_report.h"
 #include "launch/train_step.h"
 #include "launch/training_checkpoint.h"
@@ -86,6 +87,7 @@ class TrainingRun {
   std::optional<RunLog> log_;
   std::optional<CheckpointSaver> saver_;
   std::optional<HeartbeatWriter> heartbeat_;
+  Stragglers stragglers_;
 };
 
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
@@ -106,7 +108,9 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
              recipe_.training.precision == "bf16" ? DType::bf16 : DType::f32, parallelism_.part()),
       step_(*stream_, model_, parallelism_, adamw_options(recipe_.training), trace_.recorder()),
       traffic_(environment),
-      learning_rate_(learning_rate(recipe_.training)) {
+      learning_rate_(learning_rate(recipe_.training)),
+      stragglers_(control_, environment.host(), parallelism_.here().pipeline,
+                  recipe_.parallel.pipeline, recipe_.log.every) {
   if (recipe_.data.validation)
     validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, control_));
   state_.seed = recipe_.training.seed;
@@ -192,8 +196,8 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
 }
 
 void TrainingRun::step() {
-  inject(injections_, environment_.rank(), state_.step + 1);
   const auto start = Clock::now();
+  inject(injections_, environment_.rank(), state_.step + 1);
   const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
   const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
@@ -218,9 +222,11 @@ void TrainingRun::step() {
   state_.tokens += tokens;
   std::optional<double> waiting;  // a GPU's streams wait for each other unseen
   if (device_.kind() == DeviceKind::cpu) waiting = environment_.waited_seconds() - waited;
-  StepMetrics metrics = meter_->metrics(
-      result, state_, rate,
-      {.whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()});
+  const StepSeconds seconds{
+      .whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()};
+  StepMetrics metrics = meter_->metrics(result, state_, rate, seconds);
+  stragglers_.add(seconds);
+  metrics.straggler = stragglers_.after(state_.step, *log_);
   metrics.memory_peak_bytes =
       all_reduce(control_, static_cast<Index>(device_.memory().peak), Reduction::max);
   if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
