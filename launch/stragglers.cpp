@@ -85,14 +85,8 @@ std::vector<PeerSeconds> Stragglers::gathered() const {
   const double mine[figures] = {1.0, whole_, waiting_, reading_};
   std::copy_n(mine, figures, sums.begin() + static_cast<std::ptrdiff_t>(here * figures));
   keys[here] = key_of(waiting_, ranks_->rank());
-  const auto stream = ranks_->device().make_stream();
-  const auto reduce = [&](std::vector<double>& values, Reduction reduction) {
-    const auto count = static_cast<Index>(values.size());
-    ranks_->all_reduce(*stream, {values.data(), Shape{count}, count, DType::f64, &ranks_->device()},
-                       reduction);
-  };
-  reduce(sums, Reduction::sum);
-  reduce(keys, Reduction::max);
+  all_reduce(*ranks_, sums, Reduction::sum);
+  all_reduce(*ranks_, keys, Reduction::max);
   std::vector<PeerSeconds> out;
   for (std::size_t place = 0; place < places; ++place) {
     const double* const sum = &sums[place * figures];

@@ -83,6 +83,13 @@ Index all_reduce(Communicator& comm, Index mine, Reduction reduction, CallSite s
   return reduce(comm, mine, reduction, site);
 }
 
+void all_reduce(Communicator& comm, std::span<double> figures, Reduction reduction, CallSite site) {
+  const auto count = static_cast<Index>(figures.size());
+  const auto stream = comm.device().make_stream();
+  comm.all_reduce(*stream, {figures.data(), Shape{count}, count, DType::f64, &comm.device()},
+                  reduction, site);
+}
+
 std::uint64_t all_reduce_or(Communicator& comm, std::uint64_t mine, CallSite site) {
   std::uint64_t out = 0;
   for (const std::uint64_t bits : gather(comm, mine, site)) out |= bits;

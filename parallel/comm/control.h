@@ -27,6 +27,10 @@ void collect_strings(Communicator&, const std::string& mine, int root,
                                 CallSite site = CallSite::current());
 [[nodiscard]] Index all_reduce(Communicator&, Index mine, Reduction reduction = Reduction::sum,
                                CallSite site = CallSite::current());
+/// Sums or maxima of many figures, place by place, in rounds that grow with the logarithm of the
+/// ranks: for what is asked often.
+void all_reduce(Communicator&, std::span<double> figures, Reduction reduction,
+                CallSite site = CallSite::current());
 /// Every rank's bits, or-ed.
 [[nodiscard]] std::uint64_t all_reduce_or(Communicator&, std::uint64_t mine,
                                           CallSite site = CallSite::current());
