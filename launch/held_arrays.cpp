@@ -42,9 +42,8 @@ std::vector<HeldArray> held_arrays(const ParameterStore& store, const AdamWOptim
   return arrays;
 }
 
-std::uint64_t hash_of_bits(const HeldArray& array) {
-  const TensorView& values = array.values;
-  TW_CHECK_AS(ShapeError, values.dense(), array.name, ": no dense array");
+std::uint64_t hash_of_bits(const ConstTensorView& values) {
+  TW_CHECK_AS(ShapeError, values.dense(), "a hash wants a dense array");
   const Index count = values.count();
   const Index piece = (Index{64} << 20) / static_cast<Index>(size_of(values.dtype));
   std::vector<std::uint64_t> hashes;

@@ -27,9 +27,9 @@ struct HeldArray {
 [[nodiscard]] std::vector<HeldArray> held_arrays(const ParameterStore& store,
                                                  const AdamWOptimizer& optimizer);
 
-/// XXH3-64 of the bits, in the order of the elements. What lies in a device's memory goes through
-/// host memory in pieces of 64 MiB.
-[[nodiscard]] std::uint64_t hash_of_bits(const HeldArray& array);
+/// XXH3-64 of a dense array's bits, in the order of its elements. What lies in a device's memory
+/// goes through host memory in pieces of 64 MiB. Work on the array has been done.
+[[nodiscard]] std::uint64_t hash_of_bits(const ConstTensorView& values);
 
 /// Changes one bit of an f32 in the middle of what the optimizer starts from: weights, or their
 /// master copy where they are narrower.

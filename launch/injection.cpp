@@ -23,7 +23,8 @@ constexpr const char* where = "--inject";
 constexpr Index last_bit = 31;
 
 const std::vector<std::string_view>& kinds() {
-  static const std::vector<std::string_view> names{"kill", "stop", "exit", "slow", "flip"};
+  static const std::vector<std::string_view> names{"kill", "stop", "exit",
+                                                   "slow", "flip", "corrupt"};
   return names;  // in the order of Injection::Kind
 }
 
@@ -84,7 +85,8 @@ void strike(const Injection& injection) {
     case Injection::Kind::slow:
       std::this_thread::sleep_for(std::chrono::duration<double>(injection.seconds));
       break;
-    case Injection::Kind::flip: break;
+    case Injection::Kind::flip:
+    case Injection::Kind::corrupt: break;
   }
 }
 

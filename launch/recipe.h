@@ -64,6 +64,7 @@ struct TrainingSection {
   double watchdog_seconds = 600;        ///< 0: no watchdog
   std::optional<bool> check_collectives;
   std::optional<Index> verify_replicas;  ///< empty: never
+  std::optional<Index> verify_replay;    ///< likewise
   friend bool operator==(const TrainingSection&, const TrainingSection&) = default;
 };
 

@@ -8,7 +8,6 @@
 #include "core/log.h"
 #include "launch/byte_size.h"
 #include "launch/counted.h"
-#include "launch/exit_code.h"
 #include "parallel/checkpoint/checksum.h"
 #include "parallel/comm/control.h"
 
@@ -77,40 +76,35 @@ void ReplicaCheck::check(Index step, RunLog& log, const std::function<void()>& b
     compared += bytes;
     by_axis[shard ? 1 : 0].push_back(std::move(array));
   }
-  Finding mine = compare(*data_, step, by_axis[0]);
+  ReplicaFinding mine = compare(*data_, step, by_axis[0]);
   if (replicate_) {
-    const Finding of_shards = compare(*replicate_, step, by_axis[1]);
-    if (weight_of(of_shards) > weight_of(mine)) mine = of_shards;
+    const ReplicaFinding of_shards = compare(*replicate_, step, by_axis[1]);
+    if (of_shards.knows > mine.knows) mine = of_shards;
   }
-  const Finding found = shared(mine);
+  const ReplicaFinding found = shared_finding(*ranks_, mine);
   tell_scope(compared, held,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  if (found.text.empty()) return;
-  before_end();
-  log.event({.name = "replicas_differ",
-             .step = step,
-             .rank = found.odd,
-             .host = found.host,
-             .what = found.text});
-  throw SharedError(ExitCode::wrong_machine, found.text);
+  end_by(found, step, log, before_end);
 }
 
-ReplicaCheck::Finding ReplicaCheck::compare(Communicator& peers, Index step,
-                                            std::span<const HeldArray> arrays) const {
+ReplicaFinding ReplicaCheck::compare(Communicator& peers, Index step,
+                                     std::span<const HeldArray> arrays) const {
   std::vector<std::uint64_t> hashes;
-  for (const HeldArray& array : arrays) hashes.push_back(hash_of_bits(array));
+  for (const HeldArray& array : arrays) hashes.push_back(hash_of_bits(array.values));
   const std::uint64_t mine = checksum(
       {reinterpret_cast<const char*>(hashes.data()), hashes.size() * sizeof(std::uint64_t)});
   if (all_alike(peers, mine)) return {};
   return explain(peers, step, arrays, hashes);
 }
 
-ReplicaCheck::Finding ReplicaCheck::explain(Communicator& peers, Index step,
-                                            std::span<const HeldArray> arrays,
-                                            std::span<const std::uint64_t> mine) const {
+ReplicaFinding ReplicaCheck::explain(Communicator& peers, Index step,
+                                     std::span<const HeldArray> arrays,
+                                     std::span<const std::uint64_t> mine) const {
   const ReplicaVote vote = vote_of(gathered(peers, mine), arrays.size());
   const std::vector<std::string> hosts = gather_strings(peers, host_);
   const std::vector<Index> ranks = mesh_->ranks_along(peers.axis(), ranks_->rank());
+  // Who can blame speaks before who cannot, and shards before what was copied from them.
+  const Index of_shards = peers.axis() == Axis::replicate ? 2 : 1;
   std::vector<std::string> lines;
   for (const auto& [place, differing] : vote.odd) {
     lines.push_back(fmt::format(
@@ -121,7 +115,7 @@ ReplicaCheck::Finding ReplicaCheck::explain(Communicator& peers, Index step,
   if (!lines.empty()) {
     lines.resize(std::min(lines.size(), most_ranks));
     const std::size_t first = vote.odd.front().rank;
-    return {joined(lines, "\n"), ranks[first], hosts[first], peers.axis()};
+    return {joined(lines, "\n"), ranks[first], hosts[first], 2 + of_shards};
   }
   std::vector<std::string> of_all;
   for (std::size_t i = 0; i < hosts.size(); ++i)
@@ -129,37 +123,13 @@ ReplicaCheck::Finding ReplicaCheck::explain(Communicator& peers, Index step,
   return {fmt::format("after step {} the replicas on ranks {} hold different bits in {}: no more "
                       "than half of them agree, so which is wrong cannot be told",
                       step, list_of(of_all, most_ranks), names_of(arrays, vote.arrays)),
-          std::nullopt, "", peers.axis()};
-}
-
-/// Who can blame speaks before who cannot, and shards before what was copied from them.
-Index ReplicaCheck::weight_of(const Finding& finding) {
-  if (finding.text.empty()) return 0;
-  return 1 + (finding.axis == Axis::replicate ? 1 : 0) + (finding.odd ? 2 : 0);
+          std::nullopt, "", of_shards};
 }
 
 std::string ReplicaCheck::place_of(Index rank) const {
   const MeshCoordinates c = mesh_->coordinates(rank);
   return fmt::format("its place: pipeline {}, data {}, tensor {}", c.pipeline,
                      mesh_->position(Axis::data, rank), c.tensor);
-}
-
-ReplicaCheck::Finding ReplicaCheck::shared(const Finding& mine) const {
-  // Of those who know as much the lowest rank speaks.
-  const Index ranks = ranks_->size(), weight = weight_of(mine);
-  double key[] = {weight == 0 ? 0.0
-                              : static_cast<double>(weight * ranks + ranks - 1 - ranks_->rank())};
-  all_reduce(*ranks_, key, Reduction::max);
-  const auto highest = static_cast<Index>(key[0]);
-  if (highest == 0) return {};
-  const int speaker = static_cast<int>(ranks - 1 - highest % ranks);
-  Finding out;
-  out.text = broadcast_string(*ranks_, mine.text, speaker);
-  out.host = broadcast_string(*ranks_, mine.host, speaker);
-  const std::string odd =
-      broadcast_string(*ranks_, mine.odd ? std::to_string(*mine.odd) : "", speaker);
-  out.odd = number_of<Index>(odd);
-  return out;
 }
 
 void ReplicaCheck::tell_scope(std::size_t compared, std::size_t held, double seconds) {

@@ -3,13 +3,12 @@
 /// silently wrong.
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "launch/held_arrays.h"
 #include "launch/parallelism.h"
+#include "launch/replica_finding.h"
 #include "launch/replica_vote.h"
-#include "launch/run_log.h"
 
 namespace tokenwerk {
 
@@ -28,21 +27,12 @@ class ReplicaCheck {
   void check(Index step, RunLog& log, const std::function<void()>& before_end);
 
  private:
-  /// What ranks of an axis found out about what they hold alike.
-  struct Finding {
-    std::string text;          ///< empty: all is alike
-    std::optional<Index> odd;  ///< the rank to blame, or the first of several
-    std::string host;
-    Axis axis = Axis::data;
-  };
-  [[nodiscard]] static Index weight_of(const Finding& finding);
-  [[nodiscard]] Finding compare(Communicator& peers, Index step,
-                                std::span<const HeldArray> arrays) const;
-  [[nodiscard]] Finding explain(Communicator& peers, Index step, std::span<const HeldArray> arrays,
-                                std::span<const std::uint64_t> mine) const;
+  [[nodiscard]] ReplicaFinding compare(Communicator& peers, Index step,
+                                       std::span<const HeldArray> arrays) const;
+  [[nodiscard]] ReplicaFinding explain(Communicator& peers, Index step,
+                                       std::span<const HeldArray> arrays,
+                                       std::span<const std::uint64_t> mine) const;
   [[nodiscard]] std::string place_of(Index rank) const;
-  /// Collective: the finding that speaks for all.
-  [[nodiscard]] Finding shared(const Finding& mine) const;
   void tell_scope(std::size_t compared, std::size_t held, double seconds);
 
   Communicator* ranks_;

@@ -19,7 +19,6 @@
 #include "launch/heartbeat.h"
 #include "launch/memory_fault.h"
 #include "launch/recipe_model.h"
-#include "launch/replica_check.h"
 #include "launch/restore.h"
 #include "launch/run_device.h"
 #include "launch/run_directory.h"
@@ -31,6 +30,7 @@
 #include "launch/traffic_report.h"
 #include "launch/train_step.h"
 #include "launch/training_checkpoint.h"
+#include "launch/verification.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -58,11 +58,9 @@ class TrainingRun {
   [[nodiscard]] Communicator& checked_world();
   void start();
   void announce() const;
-  /// The faults on request that are due before the next step.
-  void strike();
   void step();
   void validate_now();
-  /// Whether replicas hold the same bits, where the recipe asks for it.
+  /// Looks for silent faults, where the recipe asks for it.
   void verify();
   [[nodiscard]] Savable savable();
   [[nodiscard]] ExitCode ended(bool stopped, bool saved) const;
@@ -93,7 +91,7 @@ class TrainingRun {
   std::optional<CheckpointSaver> saver_;
   std::optional<HeartbeatWriter> heartbeat_;
   Stragglers stragglers_;
-  std::optional<ReplicaCheck> replicas_;
+  Verification verification_;
 };
 
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
@@ -116,7 +114,9 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
       traffic_(environment),
       learning_rate_(learning_rate(recipe_.training)),
       stragglers_(control_, environment.host(), parallelism_.here().pipeline,
-                  recipe_.parallel.pipeline, recipe_.log.every) {
+                  recipe_.parallel.pipeline, recipe_.log.every),
+      verification_(
+          {environment_, control_, *stream_, parallelism_, model_, step_, train_data_, recipe_}) {
   if (recipe_.data.validation)
     validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, control_));
   state_.seed = recipe_.training.seed;
@@ -158,9 +158,6 @@ void TrainingRun::start() {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
-  if (const std::optional<Index> every = recipe_.training.verify_replicas)
-    replicas_.emplace(environment_, control_, parallelism_, model_.parameters(), step_.optimizer(),
-                      *every);
   const bool resumed = state_.step > 0;
   saver_.emplace(recipe_.checkpoint, control_, environment_.local_size(), *log_,
                  resumed ? std::optional(state_.step) : std::nullopt);
@@ -204,18 +201,10 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
   return {reader_.rows(), read, 1.0 / static_cast<double>(targets), mine.first - state_.samples};
 }
 
-void TrainingRun::strike() {
-  const Index rank = environment_.rank(), next = state_.step + 1;
-  inject(injections_, rank, next);
-  for (const Injection& flip : due(injections_, Injection::Kind::flip, rank, next)) {
-    step_.wait_for_weights();
-    flip_bit(*stream_, model_.parameters(), step_.optimizer(), flip.bit);
-  }
-}
-
 void TrainingRun::step() {
   const auto start = Clock::now();
-  strike();
+  inject(injections_, environment_.rank(), state_.step + 1);
+  verification_.strike(injections_, state_.step + 1);
   const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
   const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
@@ -263,16 +252,15 @@ void TrainingRun::validate_now() {
 }
 
 void TrainingRun::verify() {
-  step_.wait_for_weights();
-  stream_->synchronize();
-  if (!replicas_) return;
   heartbeat_->beat("verifying", state_.step);
-  replicas_->check(state_.step, *log_, [this] { saver_->wait(); });  // what it writes was verified
+  verification_.check(state_, *log_, [this] { saver_->wait(); });  // what it writes was verified
 }
 
 Savable TrainingRun::savable() {
   verify();
   heartbeat_->beat("saving", state_.step);
+  step_.wait_for_weights();
+  stream_->synchronize();
   return {state_.step,
           training_parts(*parallelism_.data_axes().replicate, model_, step_.optimizer()),
           to_json(state_)};
@@ -295,7 +283,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
     saver_->advance(of_any);
     if (validate_every > 0 && (state_.step % validate_every == 0 || state_.step == t.steps))
       validate_now();
-    if (replicas_ && replicas_->due(state_.step) && !of_any.save) verify();
+    if (verification_.due(state_.step) && !of_any.save) verify();
     if (of_any.save) saver_->save(savable());
   }
   const bool saved = saver_->finish(savable());

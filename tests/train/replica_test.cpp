@@ -122,6 +122,53 @@ TEST_F(Replicas, TheSupervisorRestartsAndTheLossesAreTheUndisturbedOnes) {
   EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
 }
 
+TEST_F(Replicas, OneThatComputesWronglyIsNamedByItsNeighbours) {
+  const auto result =
+      run_command(folder_.command(4, "run",
+                                  {"--training.verify_replay", "3", "--inject",
+                                   "corrupt:rank=2,step=5", "--training.verify_replicas", "3"}),
+                  folder_.path(), environment());
+  EXPECT_EQ(result.exit_code, 4) << result.output;
+  EXPECT_THAT(result.output,
+              ContainsRegex("rank 2 host [^ ]+: after step 6 computes other gradients "
+                            "of the same micro-batches"));
+  EXPECT_THAT(folder_.bytes("run/events.jsonl"),
+              ContainsRegex("\"event\":\"replicas_differ\",\"step\":6,\"rank\":2,"));
+}
+
+TEST_F(Replicas, OfTwoThatComputeDifferentlyNobodyIsBlamed) {
+  for (const Flags& layout :
+       {Flags{"2"}, Flags{"4", "--parallel.tensor", "2"}, Flags{"4", "--parallel.pipeline", "2"}}) {
+    Flags flags(layout.begin() + 1, layout.end());
+    flags.insert(flags.end(),
+                 {"--training.verify_replay", "3", "--inject", "corrupt:rank=1,step=3"});
+    const std::string run = "run" + std::to_string(runs_++);
+    const auto result = run_command(folder_.command(std::stoi(layout.front()), run, flags),
+                                    folder_.path(), environment());
+    EXPECT_EQ(result.exit_code, 4) << result.output;
+    EXPECT_THAT(result.output, HasSubstr("which of them computes wrongly cannot be told"));
+    EXPECT_THAT(result.output, Not(ContainsRegex("rank [0-9]+ host [^ ]+: ")));
+  }
+}
+
+TEST_F(Replicas, AnUndisturbedReplayFindsNothingAndChangesNoLoss) {
+  folder_.train(4, "plain");
+  for (const Flags& layout : {Flags{}, Flags{"--parallel.zero", "2", "--training.micro_batch", "2"},
+                              Flags{"--parallel.zero", "3"},
+                              Flags{"--parallel.tensor", "2", "--parallel.sequence", "true"},
+                              Flags{"--parallel.pipeline", "2", "--parallel.schedule", "zb-h1"},
+                              Flags{"--training.precision", "bf16", "--parallel.recompute", "full"},
+                              Flags{"--training.reproducible", "true", "--parallel.tensor", "2"}}) {
+    const std::string run = "run" + std::to_string(runs_++);
+    Flags flags{"--training.verify_replay", "2"};
+    flags.insert(flags.end(), layout.begin(), layout.end());
+    folder_.train(4, run, flags);
+    if (layout.empty()) {
+      EXPECT_EQ(folder_.losses(run), folder_.losses("plain"));
+    }
+  }
+}
+
 TEST_F(Replicas, WhereNothingIsHeldTwiceTheRunSaysSo) {
   const auto result = folder_.train(1, "run", {"--training.verify_replicas", "4"});
   EXPECT_THAT(result.output, HasSubstr("no rank holds what another holds: nothing is compared"));
