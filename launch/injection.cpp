@@ -20,9 +20,11 @@ namespace tokenwerk {
 namespace {
 
 constexpr const char* where = "--inject";
+constexpr Index last_bit = 31;
 
 const std::vector<std::string_view>& kinds() {
-  static const std::vector<std::string_view> names{"kill", "stop", "exit", "slow"};
+  static const std::vector<std::string_view> names{"kill", "stop", "exit",
+                                                   "slow", "flip", "corrupt"};
   return names;  // in the order of Injection::Kind
 }
 
@@ -52,10 +54,14 @@ void read_setting(const std::string& text, Injection& injection, Faults& faults)
   Index* member = name == "rank"      ? &injection.rank
                   : name == "step"    ? &injection.step
                   : name == "attempt" ? &injection.attempt
+                  : name == "bit"     ? &injection.bit
                                       : nullptr;
   const auto number = number_of<Index>(value);
   if (member == nullptr || !number || *number < 0)
-    faults.add(where, "", fmt::format("{}: rank=N, step=N, attempt=N, seconds=X are known", text));
+    faults.add(where, "",
+               fmt::format("{}: rank=N, step=N, attempt=N, bit=N, seconds=X are known", text));
+  else if (member == &injection.bit && *number > last_bit)
+    faults.add(where, "", fmt::format("{}: bits are 0 to {}", text, last_bit));
   else
     *member = *number;
 }
@@ -79,7 +85,15 @@ void strike(const Injection& injection) {
     case Injection::Kind::slow:
       std::this_thread::sleep_for(std::chrono::duration<double>(injection.seconds));
       break;
+    case Injection::Kind::flip:
+    case Injection::Kind::corrupt: break;
   }
+}
+
+bool is_due(const Injection& injection, Index rank, Index step) {
+  const bool lasts = injection.kind == Injection::Kind::slow;
+  const bool reached = lasts ? step >= injection.step : step == injection.step;
+  return reached && injection.rank == rank && injection.attempt == own_attempt().value_or(1);
 }
 
 }  // namespace
@@ -98,12 +112,16 @@ std::vector<Injection> read_injections(const std::vector<std::string>& texts) {
 }
 
 void inject(const std::vector<Injection>& injections, Index rank, Index step) {
-  for (const Injection& injection : injections) {
-    const bool lasts = injection.kind == Injection::Kind::slow;
-    const bool due = lasts ? step >= injection.step : step == injection.step;
-    if (due && injection.rank == rank && injection.attempt == own_attempt().value_or(1))
-      strike(injection);
-  }
+  for (const Injection& injection : injections)
+    if (is_due(injection, rank, step)) strike(injection);
+}
+
+std::vector<Injection> due(const std::vector<Injection>& injections, Injection::Kind kind,
+                           Index rank, Index step) {
+  std::vector<Injection> out;
+  for (const Injection& injection : injections)
+    if (injection.kind == kind && is_due(injection, rank, step)) out.push_back(injection);
+  return out;
 }
 
 }  // namespace tokenwerk

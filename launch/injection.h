@@ -14,23 +14,30 @@ inline constexpr const char* injection_variable = "TOKENWERK_ALLOW_INJECT";
 /// One fault: "kill:rank=3,step=17" and, unless it is of the first attempt, ",attempt=2".
 struct Injection {
   enum class Kind {
-    kill,  ///< SIGKILL before the step
-    stop,  ///< SIGSTOP before the step
-    exit,  ///< leaves without a word, code 1
-    slow,  ///< sleeps `seconds` before this step and each one after it
+    kill,     ///< SIGKILL before the step
+    stop,     ///< SIGSTOP before the step
+    exit,     ///< leaves without a word, code 1
+    slow,     ///< sleeps `seconds` before this step and each one after it
+    flip,     ///< one bit of one weight changes before the step
+    corrupt,  ///< from this step on the gradients that the rank computes for a replay are wrong
   };
   Kind kind = Kind::kill;
   Index rank = 0;
   Index step = 1;
   Index attempt = 1;
   double seconds = 0;
+  Index bit = 0;  ///< of the f32 that the update starts from; 0 is worth least
 };
 
 /// Throws one ConfigError that lists what is wrong with any of the texts, or that injections are
 /// not allowed here.
 [[nodiscard]] std::vector<Injection> read_injections(const std::vector<std::string>& texts);
 
-/// Does to this rank what is due before this step.
+/// Does to this rank what is due before this step; all but `flip` and `corrupt`.
 void inject(const std::vector<Injection>& injections, Index rank, Index step);
+
+/// Those of one kind that are due to this rank before this step, for who can do them.
+[[nodiscard]] std::vector<Injection> due(const std::vector<Injection>& injections,
+                                         Injection::Kind kind, Index rank, Index step);
 
 }  // namespace tokenwerk

@@ -84,4 +84,14 @@ PipelineSchedule Parallelism::forward_schedule(Index microbatches) const {
   return forward;
 }
 
+PipelineSchedule Parallelism::single_schedule() const {
+  PipelineSchedule schedule = forward_schedule(1);
+  schedule.name = "single";
+  for (int stage = schedule.stages(); stage-- > 0;) {
+    const int rank = schedule.rank_of_stage[static_cast<std::size_t>(stage)];
+    schedule.program[static_cast<std::size_t>(rank)].push_back({stage, Work::backward, 0});
+  }
+  return schedule;
+}
+
 }  // namespace tokenwerk

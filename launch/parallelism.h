@@ -44,6 +44,8 @@ class Parallelism {
   [[nodiscard]] const PipelineSchedule& schedule() const { return schedule_; }
   /// Forward alone, for validation.
   [[nodiscard]] PipelineSchedule forward_schedule(Index microbatches) const;
+  /// One micro-batch forward and back, as a check of its own.
+  [[nodiscard]] PipelineSchedule single_schedule() const;
   /// What this rank builds of the model.
   [[nodiscard]] const ModelPart& part() const { return part_; }
 

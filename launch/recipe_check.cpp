@@ -90,6 +90,12 @@ class Relations {
     if (validates && !recipe_.data.validation &&
         !faults_.any_of({"training.validate_every", "data.validation"}))
       add("training.validate_every", "needs data.validation; without it the only legal value is 0");
+    if (recipe_.training.verify_replay && recipe_.device.kind == "cuda" &&
+        !faults_.any_of({"training.verify_replay", "device.kind"})) {
+      add("training.verify_replay",
+          "wants gradients that repeat their bits, which no device.kind = \"cuda\" was shown to "
+          "do; leave it out (training.verify_replicas works there)");
+    }
     if (recipe_.training.reproducible.value_or(false) && recipe_.device.kind == "cuda" &&
         !faults_.any_of({"training.reproducible", "device.kind"})) {
       add("training.reproducible",

@@ -124,6 +124,16 @@ void TrainStep::reduce_sums() {
   parallelism_->world().all_reduce(*stream_, sums_);
 }
 
+double TrainStep::differentiate(const StepBatches& batches, GradientSink& sink) {
+  fill(*stream_, sums_, 0.0);
+  ValueObserver observer(*this);
+  StageRunner runner(*stream_, *model_, &sink, &observer);
+  runner.begin(inputs(batches, Mode::train));
+  PipelineInterpreter(parallelism_->single_schedule(), parallelism_->pipeline())
+      .run(*stream_, runner);
+  return total_on_host(*stream_, sum_at(loss_sum));
+}
+
 double TrainStep::evaluate(const EvaluationBatches& batches) {
   fill(*stream_, sums_, 0.0);
   // A few micro-batches at a time: what the stages give each other lives until the end of each.

@@ -36,6 +36,10 @@ class TrainStep {
   /// Weights and optimizer state change only after `before_update` has returned.
   [[nodiscard]] StepResult run(const StepSettings& settings, const StepBatches& batches,
                                const std::function<void()>& before_update);
+  /// Forward and backward of micro-batch 0 alone, whose gradients go to this sink and nowhere else.
+  /// Its loss, on ranks that have the head; 0 on others. The ranks of a replica call together, of
+  /// sharded weights (ZeRO) all replicas.
+  [[nodiscard]] double differentiate(const StepBatches& batches, GradientSink& sink);
   /// Sum of the losses of all targets over all ranks, without any training.
   [[nodiscard]] double evaluate(const EvaluationBatches& batches);
   /// All weights that this rank keeps whole are up to date.
@@ -44,15 +48,21 @@ class TrainStep {
 
  private:
   /// Passes what the stages tell on to whoever holds weights and gradients.
-  class Observer final : public WeightObserver {
+  class Observer : public WeightObserver {
    public:
     explicit Observer(TrainStep& step) : step_(&step) {}
     void before(Index unit, Direction direction) override;
     void after(Index unit, Direction direction) override;
     void gradients_added(Index unit) override;
 
-   private:
+   protected:
     TrainStep* step_;
+  };
+  /// The same where the gradients go elsewhere.
+  class ValueObserver final : public Observer {
+   public:
+    using Observer::Observer;
+    void gradients_added(Index /*unit*/) override {}
   };
   enum Sum : int { loss_sum, squares_sum, sums };
 

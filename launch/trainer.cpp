@@ -25,9 +25,11 @@
 #include "launch/run_trace.h"
 #include "launch/signals.h"
 #include "launch/step_meter.h"
+#include "launch/stragglers.h"
 #include "launch/traffic_report.h"
 #include "launch/train_step.h"
 #include "launch/training_checkpoint.h"
+#include "launch/verification.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -63,6 +65,8 @@ class TrainingRun {
   /// The same, and says where the time until its end went.
   void first_step();
   void validate_now();
+  /// Looks for silent faults, where the recipe asks for it.
+  void verify();
   [[nodiscard]] Savable savable();
   [[nodiscard]] ExitCode ended(bool stopped, bool saved) const;
   [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
@@ -92,6 +96,8 @@ class TrainingRun {
   std::optional<RunLog> log_;
   std::optional<CheckpointSaver> saver_;
   std::optional<HeartbeatWriter> heartbeat_;
+  Stragglers stragglers_;
+  Verification verification_;
 };
 
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
@@ -128,7 +134,11 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
                                              adamw_options(recipe_.training), trace_.recorder());
                           })),
       traffic_(environment),
-      learning_rate_(learning_rate(recipe_.training)) {
+      learning_rate_(learning_rate(recipe_.training)),
+      stragglers_(control_, environment.host(), parallelism_.here().pipeline,
+                  recipe_.parallel.pipeline, recipe_.log.every),
+      verification_(
+          {environment_, control_, *stream_, parallelism_, model_, step_, train_data_, recipe_}) {
   if (recipe_.data.validation)
     validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, control_));
   state_.seed = recipe_.training.seed;
@@ -217,8 +227,9 @@ StepBatches TrainingRun::batches(std::vector<Index>& samples) {
 }
 
 void TrainingRun::step() {
-  inject(injections_, environment_.rank(), state_.step + 1);
   const auto start = Clock::now();
+  inject(injections_, environment_.rank(), state_.step + 1);
+  verification_.strike(injections_, state_.step + 1);
   const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
   const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
@@ -243,9 +254,11 @@ void TrainingRun::step() {
   state_.tokens += tokens;
   std::optional<double> waiting;  // a GPU's streams wait for each other unseen
   if (device_.kind() == DeviceKind::cpu) waiting = environment_.waited_seconds() - waited;
-  StepMetrics metrics = meter_->metrics(
-      result, state_, rate,
-      {.whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()});
+  const StepSeconds seconds{
+      .whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()};
+  StepMetrics metrics = meter_->metrics(result, state_, rate, seconds);
+  stragglers_.add(seconds);
+  metrics.straggler = stragglers_.after(state_.step, *log_);
   metrics.memory_peak_bytes =
       all_reduce(control_, static_cast<Index>(device_.memory().peak), Reduction::max);
   if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
@@ -270,7 +283,13 @@ void TrainingRun::validate_now() {
   log_->validation({state_.step, result.loss});
 }
 
+void TrainingRun::verify() {
+  heartbeat_->beat("verifying", state_.step);
+  verification_.check(state_, *log_, [this] { saver_->wait(); });  // what it writes was verified
+}
+
 Savable TrainingRun::savable() {
+  verify();
   heartbeat_->beat("saving", state_.step);
   step_.wait_for_weights();
   stream_->synchronize();
@@ -297,6 +316,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
     saver_->advance(of_any);
     if (validate_every > 0 && (state_.step % validate_every == 0 || state_.step == t.steps))
       validate_now();
+    if (verification_.due(state_.step) && !of_any.save) verify();
     if (of_any.save) saver_->save(savable());
   }
   const bool saved = saver_->finish(savable());

@@ -13,18 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The optimizer's flat arrays of shards, and the group each stands in there.
-struct StateArray {
-  std::string prefix;
-  TensorView flat;
-};
-
-std::vector<StateArray> state_arrays(const AdamWOptimizer& optimizer) {
-  std::vector<StateArray> arrays{{"optimizer/m/", optimizer.m()}, {"optimizer/v/", optimizer.v()}};
-  if (optimizer.master()) arrays.push_back({"optimizer/master/", optimizer.master()});
-  return arrays;
-}
-
 /// Rows of a dense array's outermost dim.
 TensorView outer_slice(TensorView view, Rows rows) {
   const Index inner = view.count() / view.shape[0];
@@ -180,6 +168,12 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+std::vector<StateArray> state_arrays(const AdamWOptimizer& optimizer) {
+  std::vector<StateArray> arrays{{"optimizer/m/", optimizer.m()}, {"optimizer/v/", optimizer.v()}};
+  if (optimizer.master()) arrays.push_back({"optimizer/master/", optimizer.master()});
+  return arrays;
+}
 
 DataIdentity data_identity(Communicator& ranks, const std::string& prefix) {
   std::string tokenizer, index;

@@ -41,6 +41,13 @@ struct TrainingState {
 /// arrays.
 [[nodiscard]] TrainingState read_training_state(const std::filesystem::path& path);
 
+/// One of the optimizer's flat arrays of shards, and the group it stands in in a checkpoint.
+struct StateArray {
+  std::string prefix;
+  TensorView flat;
+};
+[[nodiscard]] std::vector<StateArray> state_arrays(const AdamWOptimizer& optimizer);
+
 /// What this rank saves of weights and optimizer state. `copies` are the ranks that hold the same
 /// shards: they divide the rows evenly.
 [[nodiscard]] std::vector<ArrayPart> training_parts(const Communicator& copies, const Model& model,

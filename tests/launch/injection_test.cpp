@@ -38,10 +38,23 @@ TEST_F(Injections, AreRead) {
   EXPECT_EQ(all[1].attempt, 2);
 }
 
+TEST_F(Injections, AreDueToTheirRankBeforeTheirStep) {
+  const auto all = read_injections({"flip:rank=1,step=3,bit=31", "flip:rank=1,step=3,attempt=2",
+                                    "slow:rank=1,step=2,seconds=0"});
+  const auto flips = [&](Index rank, Index step) {
+    return due(all, Injection::Kind::flip, rank, step);
+  };
+  ASSERT_EQ(flips(1, 3).size(), 1u);
+  EXPECT_EQ(flips(1, 3)[0].bit, 31);
+  EXPECT_TRUE(flips(1, 2).empty() && flips(1, 4).empty() && flips(0, 3).empty());
+  EXPECT_EQ(due(all, Injection::Kind::slow, 1, 9).size(), 1u);
+}
+
 TEST_F(Injections, EveryFaultOfTheirTextsIsNamed) {
   const std::string fault = fault_of({"kil:rank=3", "kill:rank=x,stop=1"});
   EXPECT_NE(fault.find("the nearest known one is kill"), std::string::npos) << fault;
   EXPECT_NE(fault.find("rank=x"), std::string::npos) << fault;
+  EXPECT_NE(fault_of({"flip:bit=32"}).find("bits are 0 to 31"), std::string::npos);
   EXPECT_NE(fault.find("stop=1"), std::string::npos) << fault;
 }
 

@@ -51,6 +51,13 @@ TEST(Progress, ShowsEveryMeasuredFigure) {
             "step 120/2000  loss 3.4126  lr 2.90e-04  grad norm 1.062  12.3k tokens/s");
 }
 
+TEST(Progress, NamesAStraggler) {
+  StepMetrics metrics = step(120);
+  metrics.straggler = "rank 3 host n2";
+  EXPECT_NE(progress_text(metrics, 2000, 1000).find("tokens/s  slow: rank 3 host n2  MFU"),
+            std::string::npos);
+}
+
 TEST(Progress, LeavesOutWhatDoesNotFit) {
   EXPECT_EQ(progress_text(step(120), 2000, 30), "step 120/2000  loss 3.4126");
   EXPECT_EQ(progress_text(step(120), 2000, 26), "step 120/2000  loss 3.4126");
