@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -22,7 +23,7 @@ namespace {
 constexpr const char* where = "--inject";
 
 const std::vector<std::string_view>& kinds() {
-  static const std::vector<std::string_view> names{"kill", "stop", "exit", "slow"};
+  static const std::vector<std::string_view> names{"kill", "stop", "exit", "slow", "nan", "spike"};
   return names;  // in the order of Injection::Kind
 }
 
@@ -42,11 +43,12 @@ void read_setting(const std::string& text, Injection& injection, Faults& faults)
   const std::size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
   const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
-  if (name == "seconds") {
+  if (name == "seconds" || name == "factor") {
+    double& real = name == "seconds" ? injection.seconds : injection.factor;
     if (const auto number = number_of<double>(value); number && *number >= 0)
-      injection.seconds = *number;
+      real = *number;
     else
-      faults.add(where, "", fmt::format("{}: seconds want a number", text));
+      faults.add(where, "", fmt::format("{}: {} wants a number", text, name));
     return;
   }
   Index* member = name == "rank"      ? &injection.rank
@@ -55,7 +57,8 @@ void read_setting(const std::string& text, Injection& injection, Faults& faults)
                                       : nullptr;
   const auto number = number_of<Index>(value);
   if (member == nullptr || !number || *number < 0)
-    faults.add(where, "", fmt::format("{}: rank=N, step=N, attempt=N, seconds=X are known", text));
+    faults.add(where, "",
+               fmt::format("{}: rank=N, step=N, attempt=N, seconds=X, factor=X are known", text));
   else
     *member = *number;
 }
@@ -79,7 +82,13 @@ void strike(const Injection& injection) {
     case Injection::Kind::slow:
       std::this_thread::sleep_for(std::chrono::duration<double>(injection.seconds));
       break;
+    case Injection::Kind::nan:  // not before the step: in it
+    case Injection::Kind::spike: break;
   }
+}
+
+bool of_this_attempt(const Injection& injection) {
+  return injection.attempt == own_attempt().value_or(1);
 }
 
 }  // namespace
@@ -101,9 +110,23 @@ void inject(const std::vector<Injection>& injections, Index rank, Index step) {
   for (const Injection& injection : injections) {
     const bool lasts = injection.kind == Injection::Kind::slow;
     const bool due = lasts ? step >= injection.step : step == injection.step;
-    if (due && injection.rank == rank && injection.attempt == own_attempt().value_or(1))
-      strike(injection);
+    if (due && injection.rank == rank && of_this_attempt(injection)) strike(injection);
   }
+}
+
+double injected_factor(const std::vector<Injection>& injections, Index batch, const Mesh& mesh,
+                       Index rank) {
+  const auto shares = [&](Index other) {
+    return other < mesh.ranks() &&
+           mesh.position(Axis::data, other) == mesh.position(Axis::data, rank);
+  };
+  double factor = 1.0;
+  for (const Injection& injection : injections) {
+    if (injection.step != batch || !of_this_attempt(injection) || !shares(injection.rank)) continue;
+    if (injection.kind == Injection::Kind::nan) factor = std::numeric_limits<double>::quiet_NaN();
+    if (injection.kind == Injection::Kind::spike) factor *= injection.factor;
+  }
+  return factor;
 }
 
 }  // namespace tokenwerk

@@ -1,10 +1,12 @@
 #pragma once
-/// Faults that a test asks for: a rank that dies, stops or slows down at a step.
+/// Faults that a test asks for: a rank that dies, stops or slows down at a step, or
+/// computes wrong numbers.
 
 #include <string>
 #include <vector>
 
 #include "core/dtype.h"
+#include "parallel/mesh.h"
 
 namespace tokenwerk {
 
@@ -14,16 +16,19 @@ inline constexpr const char* injection_variable = "TOKENWERK_ALLOW_INJECT";
 /// One fault: "kill:rank=3,step=17" and, unless it is of the first attempt, ",attempt=2".
 struct Injection {
   enum class Kind {
-    kill,  ///< SIGKILL before the step
-    stop,  ///< SIGSTOP before the step
-    exit,  ///< leaves without a word, code 1
-    slow,  ///< sleeps `seconds` before this step and each one after it
+    kill,   ///< SIGKILL before the step
+    stop,   ///< SIGSTOP before the step
+    exit,   ///< leaves without a word, code 1
+    slow,   ///< sleeps `seconds` before this step and each one after it
+    nan,    ///< the gradient of the samples that this rank shares is NaN
+    spike,  ///< that gradient is `factor` times what it should be
   };
   Kind kind = Kind::kill;
   Index rank = 0;
   Index step = 1;
   Index attempt = 1;
   double seconds = 0;
+  double factor = 1e6;
 };
 
 /// Throws one ConfigError that lists what is wrong with any of the texts, or that injections are
@@ -32,5 +37,11 @@ struct Injection {
 
 /// Does to this rank what is due before this step.
 void inject(const std::vector<Injection>& injections, Index rank, Index step);
+
+/// What the gradient of this rank is to be multiplied with; 1 unless `nan` or `spike` is due.
+/// `batch`: number from 1 of the step's batch, which is what these faults stick to: where nothing
+/// was left out, that of the step. They concern all ranks that share the samples of the one named.
+[[nodiscard]] double injected_factor(const std::vector<Injection>& injections, Index batch,
+                                     const Mesh& mesh, Index rank);
 
 }  // namespace tokenwerk

@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 
-#include "core/data/sample_order.h"
 #include "core/log.h"
 #include "launch/agreement.h"
-#include "launch/batch_reader.h"
+#include "launch/batch_source.h"
 #include "launch/checkpoint_saver.h"
 #include "launch/completed_recipe.h"
 #include "launch/counted.h"
@@ -26,6 +24,7 @@
 #include "launch/run_trace.h"
 #include "launch/signals.h"
 #include "launch/step_meter.h"
+#include "launch/step_recovery.h"
 #include "launch/traffic_report.h"
 #include "launch/train_step.h"
 #include "launch/training_checkpoint.h"
@@ -40,9 +39,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The sign of what is no number says nothing.
-double unsigned_nan(double value) { return std::isnan(value) ? std::abs(value) : value; }
-
 class TrainingRun {
  public:
   TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
@@ -56,11 +52,15 @@ class TrainingRun {
   [[nodiscard]] Communicator& checked_world();
   void start();
   void announce() const;
-  void step();
+  /// Whether a step was done: a bad one may lead back to a checkpoint instead.
+  [[nodiscard]] bool step();
   void validate_now();
   [[nodiscard]] Savable savable();
   [[nodiscard]] ExitCode ended(bool stopped, bool saved) const;
-  [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
+  /// The batch of the next step, with the faults on request that are due in it.
+  [[nodiscard]] StepBatches batches(SampleRange places);
+  /// What is wrong was dealt with; whether the step counts.
+  [[nodiscard]] bool recovered(const StepResult& result, SampleRange batch);
 
   MpiEnvironment& environment_;
   const std::vector<Injection>& injections_;
@@ -73,12 +73,12 @@ class TrainingRun {
   Parallelism parallelism_;
   TokenDataset train_data_;
   std::optional<TokenDataset> validation_data_;
-  SampleOrder order_;
-  BatchReader reader_;
+  BatchSource source_;
   Model model_;
   TrainStep step_;
   TrafficReport traffic_;
   LearningRate learning_rate_;
+  BadStepPolicy policy_;
   TrainingState state_;
   MatrixPeak matrix_peak_;
   std::optional<StepMeter> meter_;
@@ -100,13 +100,13 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
       stream_(device_.make_stream()),
       parallelism_(environment, checked_world(), recipe_, model_config(recipe_, 0)),
       train_data_(open_dataset(recipe_.data.train, recipe_, control_)),
-      order_(train_data_.sample_count(), static_cast<std::uint64_t>(recipe_.training.seed)),
-      reader_(device_, train_data_, recipe_.training.micro_batch),
+      source_(device_, train_data_, recipe_, parallelism_.data(), trace_.recorder()),
       model_(device_, model_config(recipe_, 0),
              recipe_.training.precision == "bf16" ? DType::bf16 : DType::f32, parallelism_.part()),
       step_(*stream_, model_, parallelism_, adamw_options(recipe_.training), trace_.recorder()),
       traffic_(environment),
-      learning_rate_(learning_rate(recipe_.training)) {
+      learning_rate_(learning_rate(recipe_.training)),
+      policy_(recipe_.training) {
   if (recipe_.data.validation)
     validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, control_));
   state_.seed = recipe_.training.seed;
@@ -148,6 +148,7 @@ void TrainingRun::start() {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
+  source_.leave_out(policy_.left_out(state_.history));
   const bool resumed = state_.step > 0;
   saver_.emplace(recipe_.checkpoint, control_, environment_.local_size(), *log_,
                  resumed ? std::optional(state_.step) : std::nullopt);
@@ -174,58 +175,58 @@ void TrainingRun::announce() const {
     log_warning("log.trace: on a GPU the timeline shows when work was queued, not when it ran");
 }
 
-StepBatches TrainingRun::batches(std::vector<Index>& samples) {
-  const TrainingSection& t = recipe_.training;
-  const Communicator& data = parallelism_.data();
-  const SampleRange mine =
-      part_of({state_.samples, state_.samples + t.global_batch}, data.rank(), data.size());
-  const auto read = [this, mine, &samples](Index i) {
-    const Index first = mine.first + i * recipe_.training.micro_batch;
-    const Index last = std::min(first + recipe_.training.micro_batch, mine.last);
-    samples.clear();
-    for (Index place = first; place < last; ++place) samples.push_back(order_.sample_at(place));
-    const TraceSpan span(trace_.recorder(), "data", "data");
-    return reader_.read(*stream_, samples);
-  };
-  const Index targets = t.global_batch * model_.config().sequence_length;
-  return {reader_.rows(), read, 1.0 / static_cast<double>(targets), mine.first - state_.samples};
+StepBatches TrainingRun::batches(SampleRange places) {
+  StepBatches batches = source_.batches(*stream_, places.first);
+  batches.gradient_factor =
+      injected_factor(injections_, places.first / recipe_.training.global_batch + 1,
+                      parallelism_.mesh(), environment_.rank());
+  return batches;
 }
 
-void TrainingRun::step() {
+bool TrainingRun::recovered(const StepResult& result, SampleRange batch) {
+  heartbeat_->beat("recovering", state_.step);
+  const BadStepAction action = recover(policy_, batch, result,
+                                       {control_, *stream_, recipe_, state_, model_, step_, *saver_,
+                                        *log_, [this] { return savable(); }});
+  source_.leave_out(policy_.left_out(state_.history));
+  return action == BadStepAction::skip;
+}
+
+bool TrainingRun::step() {
   inject(injections_, environment_.rank(), state_.step + 1);
   const auto start = Clock::now();
   const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
   const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
-  std::vector<Index> samples;
+  const SampleRange places = source_.places(state_.samples);
+  StepSettings settings{
+      .step = state_.updates + 1, .learning_rate = rate, .clip = recipe_.training.clip};
+  policy_.limit(state_.history, settings);
   run_device_.count_joules();
   traffic_.begin();
   trace_.begin_step();
   const StepResult result =
-      step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
-                batches(samples), [this] { saver_->wait_for_copy(); });
+      step_.run(settings, batches(places), [this] { saver_->wait_for_copy(); });
   trace_.end_step(state_.step + 1, traffic_.end());
   const std::optional<double> joules = run_device_.counted_joules();
-  if (!result.finite) {
-    saver_->wait();  // what it writes is from before
-    const std::string what = fmt::format(
-        "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
-        state_.step + 1, unsigned_nan(result.loss), unsigned_nan(result.gradient_norm));
-    throw SharedError(ExitCode::stopped_by_policy, what);  // loss and norm are those of all ranks
-  }
+  if (!result.updated && !recovered(result, places)) return false;
+  if (result.updated) policy_.good(state_.history, state_.step + 1, result);
+  state_.updates += result.updated ? 1 : 0;
   ++state_.step;
-  state_.samples += recipe_.training.global_batch;
+  state_.samples = places.last;
   state_.tokens += tokens;
   std::optional<double> waiting;  // a GPU's streams wait for each other unseen
   if (device_.kind() == DeviceKind::cpu) waiting = environment_.waited_seconds() - waited;
   StepMetrics metrics = meter_->metrics(
       result, state_, rate,
-      {.whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()});
+      {.whole = seconds_since(start), .waiting = waiting, .reading = source_.take_seconds()});
+  metrics.skipped = !result.updated;
   metrics.memory_peak_bytes =
       all_reduce(control_, static_cast<Index>(device_.memory().peak), Reduction::max);
   if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
   log_->step(metrics);
   heartbeat_->beat("step", state_.step);
+  return true;
 }
 
 void TrainingRun::validate_now() {
@@ -255,7 +256,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   const Index validate_every = validation_data_ ? t.validate_every.value_or(0) : 0;
   bool stopped = false;
   while (state_.step < last && !stopped) {
-    step();
+    if (!step()) continue;
     if (trace_.complete()) trace_.write(control_);
     StepFlags mine = saver_->flags(state_.step);
     mine.stop = stop.received();
