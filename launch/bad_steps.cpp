@@ -140,7 +140,7 @@ BadStep BadStepPolicy::bad(StepHistory& history, Index step, SampleRange samples
               .samples = samples,
               .loss = unsigned_nan(result.loss),
               .gradient_norm = unsigned_nan(result.gradient_norm),
-              .what = fmt::format("loss {}, gradient norm {}", unsigned_nan(result.loss),
+              .what = fmt::format("loss {:.6g}, gradient norm {:.6g}", unsigned_nan(result.loss),
                                   unsigned_nan(result.gradient_norm)),
               .action = action_of(training_.on_bad_step)};
   if (std::isfinite(result.loss) && std::isfinite(result.gradient_norm) && window_full(history)) {

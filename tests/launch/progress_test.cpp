@@ -51,6 +51,12 @@ TEST(Progress, ShowsEveryMeasuredFigure) {
             "step 120/2000  loss 3.4126  lr 2.90e-04  grad norm 1.062  12.3k tokens/s");
 }
 
+TEST(Progress, SaysThatAStepWasSkippedBeforeAnyFigure) {
+  StepMetrics metrics = step(120);
+  metrics.skipped = true;
+  EXPECT_EQ(progress_text(metrics, 2000, 36), "step 120/2000  skipped  loss 3.4126");
+}
+
 TEST(Progress, LeavesOutWhatDoesNotFit) {
   EXPECT_EQ(progress_text(step(120), 2000, 30), "step 120/2000  loss 3.4126");
   EXPECT_EQ(progress_text(step(120), 2000, 26), "step 120/2000  loss 3.4126");

@@ -98,7 +98,7 @@ TEST_F(WrongNumbers, SkipUpdatesNothingAndGoesOnAlikeOnEveryLayout) {
     std::filesystem::remove_all(folder_.path() / run);
     const CommandResult result =
         train(spread.ranks, run, fixed + spread.flags + Flags{"--checkpoint.every", "1"});
-    EXPECT_THAT(result.output, HasSubstr("step 7/12  SKIPPED"));
+    EXPECT_THAT(result.output, HasSubstr("step 7/12  skipped"));
     EXPECT_EQ(events(run, "skip").size(), 1u);
     const auto steps = folder_.steps(run);
     ASSERT_EQ(steps.size(), 12u);
