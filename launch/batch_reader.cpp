@@ -10,11 +10,6 @@
 
 namespace tokenwerk {
 
-SampleRange part_of(SampleRange range, Index rank, Index size) {
-  return {range.first + range.count() * rank / size,
-          range.first + range.count() * (rank + 1) / size};
-}
-
 TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe, Communicator& ranks) {
   const Index vocabulary = recipe.model.vocabulary.value();
   std::optional<TokenDataset> dataset;

@@ -6,21 +6,11 @@
 
 #include "core/data/dataset.h"
 #include "launch/recipe.h"
+#include "launch/sample_places.h"
 #include "models/stage_runner.h"
 #include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
-
-/// Half-open range of places in the order of samples.
-struct SampleRange {
-  Index first = 0;
-  Index last = 0;
-  [[nodiscard]] Index count() const { return last - first; }
-};
-
-/// The consecutive part of a range that one of `size` ranks works on; parts differ by one sample at
-/// most.
-[[nodiscard]] SampleRange part_of(SampleRange range, Index rank, Index size);
 
 /// Opens a token file and checks its tokens, the ranks dividing them among themselves.
 [[nodiscard]] TokenDataset open_dataset(const std::string& prefix, const Recipe& recipe,

@@ -17,6 +17,10 @@ namespace {
 void print_state(const std::string& state_json) {
   const auto state = nlohmann::ordered_json::parse(state_json);
   for (const auto& [key, value] : state.items()) {
+    if (key == "bad_steps") {
+      for (const auto& bad : value) fmt::print("  {:<12} {}\n", "bad step", bad.dump());
+      continue;
+    }
     std::string text = value.dump();  // a recipe is long: its beginning says which it is
     if (text.size() > 100) text = text.substr(0, 97) + "...";
     fmt::print("  {:<12} {}\n", key, text);

@@ -66,6 +66,9 @@ std::string json_line(const RunEvent& event, double unix_seconds) {
   if (!event.host.empty()) json["host"] = event.host;
   add("ranks", event.ranks);
   add("exit_code", event.exit_code);
+  add("loss", event.loss);
+  add("grad_norm", event.grad_norm);
+  add("z_score", event.z_score);
   add("seconds_lost", event.seconds_lost);
   if (!event.what.empty()) json["what"] = event.what;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -11,13 +11,17 @@ namespace tokenwerk {
 
 /// What, who, when (written with it), and what it cost. What does not apply is left out.
 struct RunEvent {
-  std::string name;  ///< "start", "resume", "died", "hang", "restart", "saved", "preflight", ...
+  /// "start", "resume", "died", "hang", "restart", "saved", "skip", "preflight", "done", ...
+  std::string name;
   std::optional<Index> attempt = {};  ///< of the supervisor, from 1
-  std::optional<Index> step = {};     ///< the last one done
+  std::optional<Index> step = {};     ///< the last one done; of a bad step its own number
   std::optional<Index> rank = {};
   std::string host = {};
   std::optional<Index> ranks = {};
   std::optional<Index> exit_code = {};
+  std::optional<double> loss = {};  ///< of a bad step; null in the file if it is not finite
+  std::optional<double> grad_norm = {};
+  std::optional<double> z_score = {};
   std::optional<double> seconds_lost = {};
   std::string what = {};
 };

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -23,8 +24,8 @@ constexpr const char* where = "--inject";
 constexpr Index last_bit = 31;
 
 const std::vector<std::string_view>& kinds() {
-  static const std::vector<std::string_view> names{"kill", "stop", "exit",
-                                                   "slow", "flip", "corrupt"};
+  static const std::vector<std::string_view> names{"kill", "stop",    "exit", "slow",
+                                                   "flip", "corrupt", "nan",  "spike"};
   return names;  // in the order of Injection::Kind
 }
 
@@ -44,11 +45,12 @@ void read_setting(const std::string& text, Injection& injection, Faults& faults)
   const std::size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
   const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
-  if (name == "seconds") {
+  if (name == "seconds" || name == "factor") {
+    double& real = name == "seconds" ? injection.seconds : injection.factor;
     if (const auto number = number_of<double>(value); number && *number >= 0)
-      injection.seconds = *number;
+      real = *number;
     else
-      faults.add(where, "", fmt::format("{}: seconds want a number", text));
+      faults.add(where, "", fmt::format("{}: {} wants a number", text, name));
     return;
   }
   Index* member = name == "rank"      ? &injection.rank
@@ -58,8 +60,9 @@ void read_setting(const std::string& text, Injection& injection, Faults& faults)
                                       : nullptr;
   const auto number = number_of<Index>(value);
   if (member == nullptr || !number || *number < 0)
-    faults.add(where, "",
-               fmt::format("{}: rank=N, step=N, attempt=N, bit=N, seconds=X are known", text));
+    faults.add(
+        where, "",
+        fmt::format("{}: rank=N, step=N, attempt=N, bit=N, seconds=X, factor=X are known", text));
   else if (member == &injection.bit && *number > last_bit)
     faults.add(where, "", fmt::format("{}: bits are 0 to {}", text, last_bit));
   else
@@ -85,15 +88,21 @@ void strike(const Injection& injection) {
     case Injection::Kind::slow:
       std::this_thread::sleep_for(std::chrono::duration<double>(injection.seconds));
       break;
-    case Injection::Kind::flip:
-    case Injection::Kind::corrupt: break;
+    case Injection::Kind::flip:  // these four are not done here
+    case Injection::Kind::corrupt:
+    case Injection::Kind::nan:
+    case Injection::Kind::spike: break;
   }
+}
+
+bool of_this_attempt(const Injection& injection) {
+  return injection.attempt == own_attempt().value_or(1);
 }
 
 bool is_due(const Injection& injection, Index rank, Index step) {
   const bool lasts = injection.kind == Injection::Kind::slow;
   const bool reached = lasts ? step >= injection.step : step == injection.step;
-  return reached && injection.rank == rank && injection.attempt == own_attempt().value_or(1);
+  return reached && injection.rank == rank && of_this_attempt(injection);
 }
 
 }  // namespace
@@ -122,6 +131,21 @@ std::vector<Injection> due(const std::vector<Injection>& injections, Injection::
   for (const Injection& injection : injections)
     if (injection.kind == kind && is_due(injection, rank, step)) out.push_back(injection);
   return out;
+}
+
+double injected_factor(const std::vector<Injection>& injections, Index batch, const Mesh& mesh,
+                       Index rank) {
+  const auto shares = [&](Index other) {
+    return other < mesh.ranks() &&
+           mesh.position(Axis::data, other) == mesh.position(Axis::data, rank);
+  };
+  double factor = 1.0;
+  for (const Injection& injection : injections) {
+    if (injection.step != batch || !of_this_attempt(injection) || !shares(injection.rank)) continue;
+    if (injection.kind == Injection::Kind::nan) factor = std::numeric_limits<double>::quiet_NaN();
+    if (injection.kind == Injection::Kind::spike) factor *= injection.factor;
+  }
+  return factor;
 }
 
 }  // namespace tokenwerk

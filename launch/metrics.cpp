@@ -61,21 +61,22 @@ double cut(const std::filesystem::path& path, Index last_step) {
 }  // namespace
 
 std::string json_line(const StepMetrics& m) {
-  return Json{{"step", m.step},
-              {"loss", m.loss},
-              {"learning_rate", m.learning_rate},
-              {"grad_norm", m.grad_norm},
-              {"tokens", m.tokens},
-              {"step_seconds", m.step_seconds},
-              {"tokens_per_second", m.tokens_per_second},
-              {"mfu", or_null(m.mfu)},
-              {"memory_peak_bytes", or_null(m.memory_peak_bytes)},
-              {"comm_exposed_fraction", or_null(m.comm_exposed_fraction)},
-              {"data_wait_fraction", or_null(m.data_wait_fraction)},
-              {"joules_per_token", or_null(m.joules_per_token)},
-              {"eta_seconds", or_null(m.eta_seconds)},
-              {"goodput", or_null(m.goodput)}}
-      .dump();
+  Json json{{"step", m.step},
+            {"loss", m.loss},
+            {"learning_rate", m.learning_rate},
+            {"grad_norm", m.grad_norm},
+            {"tokens", m.tokens},
+            {"step_seconds", m.step_seconds},
+            {"tokens_per_second", m.tokens_per_second},
+            {"mfu", or_null(m.mfu)},
+            {"memory_peak_bytes", or_null(m.memory_peak_bytes)},
+            {"comm_exposed_fraction", or_null(m.comm_exposed_fraction)},
+            {"data_wait_fraction", or_null(m.data_wait_fraction)},
+            {"joules_per_token", or_null(m.joules_per_token)},
+            {"eta_seconds", or_null(m.eta_seconds)},
+            {"goodput", or_null(m.goodput)}};
+  if (m.skipped) json["skipped"] = true;
+  return json.dump();
 }
 
 std::string json_line(const ValidationMetrics& m) {

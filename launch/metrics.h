@@ -25,6 +25,7 @@ struct StepMetrics {
   std::optional<double> data_wait_fraction = {};
   std::optional<double> joules_per_token = {};
   std::optional<double> eta_seconds = {};
+  bool skipped = false;                ///< a bad step: nothing was updated
   std::optional<double> goodput = {};  ///< useful step time over time since the run's first start
   /// For the console alone, events.jsonl has it in full: "rank 3 host n2"; empty: nobody.
   std::string straggler = {};

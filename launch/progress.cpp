@@ -64,6 +64,7 @@ std::string progress_text(const StepMetrics& m, Index steps, int width) {
       fmt::format("lr {:.2e}", m.learning_rate), fmt::format("grad norm {:.3f}", m.grad_norm),
       fmt::format("{} tokens/s", count_text(m.tokens_per_second))};
   if (!m.straggler.empty()) fields.push_back("slow: " + m.straggler);
+  if (m.skipped) fields.insert(fields.begin() + 1, "skipped");
   if (m.mfu) fields.push_back(fmt::format("MFU {:.1f} %", 100 * *m.mfu));
   if (m.goodput) fields.push_back(fmt::format("goodput {:.0f} %", 100 * *m.goodput));
   if (m.eta_seconds) fields.push_back("ETA " + duration_text(*m.eta_seconds));

@@ -58,7 +58,12 @@ struct TrainingSection {
   double beta2 = 0.95;
   double epsilon = 1e-8;
   double weight_decay = 0.1;
-  double clip = 1.0;                    ///< 0: no clipping
+  double clip = 1.0;                 ///< 0: no clipping
+  std::string on_bad_step = "stop";  ///< skip | rewind
+  double spike_z_score = 0.0;        ///< 0: no spikes are looked for
+  Index spike_window = 100;          ///< good steps
+  Index most_bad_steps = 10;         ///< in a row
+  std::optional<std::string> skip_batches;
   std::optional<Index> validate_every;  ///< 0: never
   Index validate_batches = 8;           ///< global batches that one validation reads
   double watchdog_seconds = 600;        ///< 0: no watchdog

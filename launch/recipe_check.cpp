@@ -7,6 +7,7 @@
 #include "launch/layout.h"
 #include "launch/recipe_keys.h"
 #include "launch/recipe_model.h"
+#include "launch/sample_places.h"
 
 namespace tokenwerk {
 namespace {
@@ -21,6 +22,7 @@ class Relations {
     const std::optional<ModelConfig> config = check_model();
     check_layout(recipe_, ranks_, config ? &*config : nullptr, faults_);
     check_learning_rate();
+    check_bad_steps();
     check_run();
   }
 
@@ -79,6 +81,19 @@ class Relations {
                std::string_view what) {
     if (!value || *value <= most || faults_.any_of({key})) return;
     add(key, fmt::format("{} is above {}; the nearest legal value is {}", *value, what, most));
+  }
+
+  void check_bad_steps() {
+    const TrainingSection& training = recipe_.training;
+    if (training.spike_z_score > 0.0 && training.spike_window < 2 &&
+        !faults_.any_of({"training.spike_window", "training.spike_z_score"}))
+      add("training.spike_window",
+          "one step has no standard deviation; the nearest legal value is 2");
+    if (training.skip_batches && !faults_.any_of({"training.skip_batches"}) &&
+        !places_of_batches(*training.skip_batches, 1))
+      add("training.skip_batches",
+          fmt::format("{} is no list of batches: numbers above 0 and ranges of them, as 12,40-55",
+                      value_text(*training.skip_batches)));
   }
 
   void check_run() {

@@ -1,17 +1,24 @@
 #include "launch/restore.h"
 
 #include "core/log.h"
+#include "core/ops/elementwise.h"
 
 namespace tokenwerk {
 namespace {
+
+void stand_at(const TrainingState& loaded, TrainingState& state) {
+  state.step = loaded.step;
+  state.updates = loaded.updates;
+  state.samples = loaded.samples;
+  state.tokens = loaded.tokens;
+  state.history = loaded.history;
+}
 
 void go_on_from(const TrainingState& loaded, const Recipe& recipe, TrainingState& state) {
   TW_CHECK_AS(ConfigError, loaded.step <= recipe.training.steps, recipe.place_of("training.steps"),
               ": training.steps = ", recipe.training.steps, ": the checkpoint is at step ",
               loaded.step, " already");
-  state.step = loaded.step;
-  state.samples = loaded.samples;
-  state.tokens = loaded.tokens;
+  stand_at(loaded, state);
   log_info("resumes after step {}", state.step);
 }
 
@@ -41,6 +48,23 @@ void restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& re
     log_info("starts from the weights of {}", *recipe.model.initial);
   }
   optimizer.take_master(stream);
+}
+
+void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingState& state,
+            Model& model, AdamWOptimizer& optimizer) {
+  const StepHistory until_now = state.history;
+  const std::string& directory = recipe.checkpoint.directory.value();
+  if (const auto loaded =
+          load_training(ranks, stream, directory, state, model, optimizer, set_aside)) {
+    stand_at(*loaded, state);
+  } else {
+    stand_at({}, state);
+    fill(stream, optimizer.m(), 0.0);
+    fill(stream, optimizer.v(), 0.0);
+    restore_or_initialise(ranks, stream, recipe, state, model, optimizer);
+  }
+  state.history.bad_steps = until_now.bad_steps;
+  state.history.bad_in_a_row = until_now.bad_in_a_row;
 }
 
 }  // namespace tokenwerk

@@ -12,4 +12,9 @@ namespace tokenwerk {
 void restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
                            TrainingState& state, Model& model, AdamWOptimizer& optimizer);
 
+/// Collective: back to the newest sound checkpoint of this run, or, where there is none yet, to
+/// where the run began. Damaged ones are set aside. What `state` knows of bad steps stays.
+void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingState& state,
+            Model& model, AdamWOptimizer& optimizer);
+
 }  // namespace tokenwerk

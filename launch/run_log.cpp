@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.h"
 #include "launch/heartbeat.h"
@@ -10,16 +11,24 @@
 namespace tokenwerk {
 
 RunLog::RunLog(const Recipe& recipe, int rank, std::optional<Index> resumed_step)
-    : progress_(standard_console(rank), recipe.log.every, recipe.training.steps) {
+    : progress_(standard_console(rank), recipe.log.every, recipe.training.steps),
+      folder_(recipe.log.directory) {
   if (rank != 0) return;
-  const std::filesystem::path folder = recipe.log.directory;
-  metrics_.emplace(folder / "metrics.jsonl", resumed_step);
-  tensorboard_.emplace(folder, resumed_step.value_or(0) + 1);
-  events_.emplace(folder);
+  metrics_.emplace(folder_ / "metrics.jsonl", resumed_step);
+  tensorboard_.emplace(folder_, resumed_step.value_or(0) + 1);
+  events_.emplace(folder_);
   // What a supervisor starts again is the same run, even from its first step.
   if (!resumed_step && own_attempt().value_or(1) == 1) events_->begin_anew();
   began_ = events_->began().value_or(unix_seconds_now());
   useful_seconds_ = metrics_->kept_seconds();
+}
+
+double RunLog::rewind(Index step) {
+  if (!metrics_) return 0.0;
+  metrics_.emplace(folder_ / "metrics.jsonl", step);
+  tensorboard_.emplace(folder_, step + 1);
+  const double before = std::exchange(useful_seconds_, metrics_->kept_seconds());
+  return before - useful_seconds_;
 }
 
 void RunLog::event(RunEvent event) const {

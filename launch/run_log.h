@@ -24,11 +24,15 @@ class RunLog {
   /// A line of its own on the console and in log.txt.
   void note(const std::string& text);
   void finish() { progress_.finish(); }
+  /// The run goes on from an earlier step: lines of later ones are cut off, as for a resumed run.
+  /// Returns how many seconds these steps took.
+  double rewind(Index step);
   /// A line of events.jsonl, with this attempt.
   void event(RunEvent event) const;
 
  private:
   ProgressLine progress_;
+  std::filesystem::path folder_;
   std::optional<EventLog> events_;
   std::optional<MetricsWriter> metrics_;
   std::optional<TensorBoardWriter> tensorboard_;

@@ -60,7 +60,7 @@ StageInputs TrainStep::inputs(const StepBatches& batches, Mode mode) const {
           .rows_here = parallelism_->tensor().rows_here(batches.rows).count(),
           .read = batches.read,
           .loss_sum = sum_at(loss_sum),
-          .scale = batches.scale,
+          .scale = batches.scale * batches.gradient_factor,
           .mode = mode,
           .order = parallelism_->order(),
           .first_sequence = batches.first_sequence};
@@ -78,14 +78,14 @@ StepResult TrainStep::run(const StepSettings& settings, const StepBatches& batch
     join_tied_gradients();
   }
   before_update();
-  update(settings);
+  update(settings, batches.scale);
 
   const StepOutcome outcome = optimizer_.outcome(*stream_);
   const double loss = total_on_host(*stream_, sum_at(loss_sum)) * batches.scale;
-  return {loss, outcome.gradient_norm, outcome.finite};
+  return {loss, outcome.gradient_norm, outcome.updated};
 }
 
-void TrainStep::update(const StepSettings& settings) {
+void TrainStep::update(const StepSettings& settings, double loss_scale) {
   const TraceSpan span(trace_, "compute", "optimizer");
   const ShardGradient shard = [this](const ParameterGroup& group) {
     return gradients_->shard(group);
@@ -95,12 +95,10 @@ void TrainStep::update(const StepSettings& settings) {
   reduce_sums();
   const Tensor squared_norm(stream_->device(), DType::f64, Shape{1});
   exact_total(*stream_, squared_norm, sum_at(squares_sum));
-  // A loss that is not finite makes the norm so, and nothing is updated.
-  const Tensor nothing(stream_->device(), DType::f64, Shape{1});
-  exact_total(*stream_, nothing, sum_at(loss_sum));
-  scale(*stream_, nothing, 0.0);
-  add(*stream_, squared_norm, squared_norm, nothing);
-  optimizer_.step(*stream_, shard, squared_norm, settings);
+  const Tensor loss(stream_->device(), DType::f64, Shape{1});
+  exact_total(*stream_, loss, sum_at(loss_sum));
+  scale(*stream_, loss, loss_scale);
+  optimizer_.step(*stream_, shard, squared_norm, loss, settings);
   if (parallelism_->zero() > 0) values_.updated(*stream_);
 }
 

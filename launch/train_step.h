@@ -16,14 +16,15 @@ struct StepBatches {
   Index rows = 0;                         ///< tokens of each
   std::function<MicroBatch(Index)> read;  ///< micro-batch i
   double scale = 1.0;  ///< 1 / targets of the global batch that count: makes the loss their mean
-  Index first_sequence = 0;  ///< of micro-batch 0 in the global batch
+  Index first_sequence = 0;      ///< of micro-batch 0 in the global batch
+  double gradient_factor = 1.0;  ///< other than 1: a fault on request in this rank's gradient
 };
 
 /// What a step found, the same on every rank.
 struct StepResult {
   double loss = 0.0;  ///< mean over the global batch
   double gradient_norm = 0.0;
-  bool finite = true;  ///< false: loss or gradient is not, and nothing was updated
+  bool updated = true;  ///< false: loss or norm was no finite number, or above the settings' most
 };
 
 /// Holds, beside the model: gradients and optimizer state, or this rank's shards of them.
@@ -68,8 +69,8 @@ class TrainStep {
 
   [[nodiscard]] TensorView sum_at(Sum which) const;
   [[nodiscard]] StageInputs inputs(const StepBatches& batches, Mode mode) const;
-  /// Clips and updates what this rank keeps.
-  void update(const StepSettings& settings);
+  /// Clips and updates what this rank keeps. `loss_scale` makes the sum of losses their mean.
+  void update(const StepSettings& settings, double loss_scale);
   /// Adds the two gradients of a tied table that lies on two pipeline ranks.
   void join_tied_gradients();
   /// Sums over all ranks what each counts of loss and squared norm.

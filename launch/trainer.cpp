@@ -1,35 +1,13 @@
-#include "launch/trainer.h"
+/// The loop over the steps of a run.
 
-#include <fmt/core.h>
+#include "launch/trainer.h"
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <filesystem>
 
-#include "core/data/sample_order.h"
 #include "core/log.h"
-#include "launch/agreement.h"
-#include "launch/batch_reader.h"
-#include "launch/checkpoint_saver.h"
-#include "launch/counted.h"
 #include "launch/evaluation.h"
-#include "launch/exit_code.h"
-#include "launch/heartbeat.h"
-#include "launch/memory_fault.h"
-#include "launch/recipe_model.h"
-#include "launch/restore.h"
-#include "launch/run_device.h"
-#include "launch/run_directory.h"
-#include "launch/run_log.h"
-#include "launch/run_trace.h"
-#include "launch/signals.h"
-#include "launch/step_meter.h"
-#include "launch/stragglers.h"
-#include "launch/traffic_report.h"
-#include "launch/train_step.h"
-#include "launch/training_checkpoint.h"
-#include "launch/verification.h"
+#include "launch/training_run.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -41,222 +19,55 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The sign of what is no number says nothing.
-double unsigned_nan(double value) { return std::isnan(value) ? std::abs(value) : value; }
+}  // namespace
 
-DType dtype_of(const TrainingSection& training) {
-  return training.precision == "bf16" ? DType::bf16 : DType::f32;
+StepBatches TrainingRun::batches(SampleRange places) {
+  StepBatches batches = source_.batches(*stream_, places.first);
+  batches.gradient_factor =
+      injected_factor(injections_, places.first / recipe_.training.global_batch + 1,
+                      parallelism_.mesh(), environment_.rank());
+  return batches;
 }
 
-class TrainingRun {
- public:
-  TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
-              const std::vector<Injection>& injections, StartupBudget& budget);
-
-  /// Trains to the end, to stop_after, or to a signal. Returns the exit code.
-  [[nodiscard]] ExitCode train(const StopRequest& stop);
-
- private:
-  /// All ranks on their devices, which are known not to be too small.
-  [[nodiscard]] Communicator& checked_world();
-  void start();
-  void announce() const;
-  void step();
-  /// The same, and says where the time until its end went.
-  void first_step();
-  void validate_now();
-  /// Looks for silent faults, where the recipe asks for it.
-  void verify();
-  [[nodiscard]] Savable savable();
-  [[nodiscard]] ExitCode ended(bool stopped, bool saved) const;
-  [[nodiscard]] StepBatches batches(std::vector<Index>& samples);
-
-  MpiEnvironment& environment_;
-  const std::vector<Injection>& injections_;
-  StartupBudget& budget_;
-  Recipe recipe_;
-  RunTrace trace_;
-  RunDevice run_device_;
-  Device& device_;
-  Communicator& control_;  ///< for what stays in host memory
-  std::unique_ptr<Stream> stream_;
-  Parallelism parallelism_;
-  TokenDataset train_data_;
-  std::optional<TokenDataset> validation_data_;
-  SampleOrder order_;
-  BatchReader reader_;
-  Model model_;
-  TrainStep step_;
-  TrafficReport traffic_;
-  LearningRate learning_rate_;
-  TrainingState state_;
-  MatrixPeak matrix_peak_;
-  std::optional<StepMeter> meter_;
-  std::optional<RunDirectories> directories_;  ///< on the first rank
-  std::optional<RunLog> log_;
-  std::optional<CheckpointSaver> saver_;
-  std::optional<HeartbeatWriter> heartbeat_;
-  Stragglers stragglers_;
-  Verification verification_;
-};
-
-TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
-                         const std::vector<Injection>& injections, StartupBudget& budget)
-    : environment_(environment),
-      injections_(injections),
-      budget_(budget),
-      recipe_(recipe),
-      trace_(environment, recipe_),
-      run_device_(
-          budget.during(StartupBudget::device,
-                        [&] { return RunDevice(environment, device_kind(recipe_.device.kind)); })),
-      device_(run_device_.device()),
-      control_(run_device_.control()),
-      stream_(device_.make_stream()),
-      parallelism_(budget.during(StartupBudget::communicators,
-                                 [&] {
-                                   return Parallelism(environment, checked_world(), recipe_,
-                                                      model_config(recipe_, 0));
-                                 })),
-      train_data_(
-          budget.during(StartupBudget::data,
-                        [&] { return open_dataset(recipe_.data.train, recipe_, control_); })),
-      order_(train_data_.sample_count(), static_cast<std::uint64_t>(recipe_.training.seed)),
-      reader_(device_, train_data_, recipe_.training.micro_batch),
-      model_(budget.during(StartupBudget::model,
-                           [&] {
-                             return Model(device_, model_config(recipe_, 0),
-                                          dtype_of(recipe_.training), parallelism_.part());
-                           })),
-      step_(budget.during(StartupBudget::model,
-                          [&] {
-                            return TrainStep(*stream_, model_, parallelism_,
-                                             adamw_options(recipe_.training), trace_.recorder());
-                          })),
-      traffic_(environment),
-      learning_rate_(learning_rate(recipe_.training)),
-      stragglers_(control_, environment.host(), parallelism_.here().pipeline,
-                  recipe_.parallel.pipeline, recipe_.log.every),
-      verification_(
-          {environment_, control_, *stream_, parallelism_, model_, step_, train_data_, recipe_}) {
-  if (recipe_.data.validation)
-    validation_data_.emplace(open_dataset(*recipe_.data.validation, recipe_, control_));
-  state_.seed = recipe_.training.seed;
-  state_.precision = recipe_.training.precision;
-  state_.data = data_identity(control_, recipe_.data.train);
-  state_.recipe = to_toml(recipe_);
-  state_.model = model_.config();
+bool TrainingRun::recovered(const StepResult& result, SampleRange batch) {
+  heartbeat_->beat("recovering", state_.step);
+  const BadStepAction action = recover(policy_, batch, result,
+                                       {control_, *stream_, recipe_, state_, model_, step_, *saver_,
+                                        *log_, [this] { return savable(); }});
+  source_.leave_out(policy_.left_out(state_.history));
+  return action == BadStepAction::skip;
 }
 
-Communicator& TrainingRun::checked_world() {
-  if (device_.kind() == DeviceKind::cpu) return run_device_.world();  // the recipe was checked
-  agree(control_, [&] {
-    const DeviceFacts facts = device_.facts();
-    const std::string fault =
-        memory_fault(recipe_, model_config(recipe_, 0), facts.memory_bytes, facts.name);
-    TW_CHECK_AS(ConfigError, fault.empty(), fault);
-  });
-  return run_device_.world();
-}
-
-void TrainingRun::start() {
-  const bool first = environment_.rank() == 0;
-  agree_with_first(control_, [&] {
-    trace_.check();
-    directories_.emplace(recipe_);
-  });
-  const std::filesystem::path folder = recipe_.log.directory;
-  open_log(environment_.rank(), first ? folder / "log.txt" : "");
-  heartbeat_.emplace(folder, environment_.rank());
-  heartbeat_->beat("loading", 0);
-  budget_.during(StartupBudget::checkpoint, [&] {
-    agree(control_, [&] {
-      restore_or_initialise(control_, *stream_, recipe_, state_, model_, step_.optimizer());
-    });
-  });
-  agree(control_, [&] {
-    if (first) {
-      directories_->stay();
-      record_run(recipe_);
-    }
-    const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
-    log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
-  });
-  const bool resumed = state_.step > 0;
-  saver_.emplace(recipe_.checkpoint, control_, environment_.local_size(), *log_,
-                 resumed ? std::optional(state_.step) : std::nullopt);
-  matrix_peak_ = budget_.during(StartupBudget::device,
-                                [&] { return run_device_.matrix_peak(model_.dtype()); });
-  meter_.emplace(recipe_, model_.config(), matrix_peak_.flops);
-  log_->event({.name = state_.step == 0 ? "start" : "resume",
-               .step = state_.step,
-               .ranks = environment_.size()});
-  heartbeat_->beat("step", state_.step);
-}
-
-void TrainingRun::announce() const {
-  const ModelConfig& c = model_.config();
-  const TrainingSection& t = recipe_.training;
-  log_info("{}: {} parameters, {:.4g} FLOPs a token, {} x {} wide, vocabulary {}",
-           name_of(c.family), parameter_count(c), flops_per_token(c), c.layers, c.width,
-           c.vocabulary);
-  const auto& [flops, source] = matrix_peak_;
-  log_info("{}, {}, {} of {} tokens a step, {} a micro-batch; {}",
-           count_of(environment_.size(), "rank"), t.precision, count_of(t.global_batch, "sequence"),
-           c.sequence_length, t.micro_batch,
-           flops ? fmt::format("peak {:.4g} FLOP/s ({})", *flops, source) : source);
-  if (device_.kind() == DeviceKind::cuda && recipe_.log.trace.value_or(false))
-    log_warning("log.trace: on a GPU the timeline shows when work was queued, not when it ran");
-}
-
-StepBatches TrainingRun::batches(std::vector<Index>& samples) {
-  const TrainingSection& t = recipe_.training;
-  const Communicator& data = parallelism_.data();
-  const SampleRange mine =
-      part_of({state_.samples, state_.samples + t.global_batch}, data.rank(), data.size());
-  const auto read = [this, mine, &samples](Index i) {
-    const Index first = mine.first + i * recipe_.training.micro_batch;
-    const Index last = std::min(first + recipe_.training.micro_batch, mine.last);
-    samples.clear();
-    for (Index place = first; place < last; ++place) samples.push_back(order_.sample_at(place));
-    const TraceSpan span(trace_.recorder(), "data", "data");
-    return reader_.read(*stream_, samples);
-  };
-  const Index targets = t.global_batch * model_.config().sequence_length;
-  return {reader_.rows(), read, 1.0 / static_cast<double>(targets), mine.first - state_.samples};
-}
-
-void TrainingRun::step() {
+bool TrainingRun::step() {
   const auto start = Clock::now();
   inject(injections_, environment_.rank(), state_.step + 1);
   verification_.strike(injections_, state_.step + 1);
   const double waited = environment_.waited_seconds();
   const double rate = learning_rate_at(learning_rate_, state_.step);
   const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
-  std::vector<Index> samples;
+  const SampleRange places = source_.places(state_.samples);
+  StepSettings settings{
+      .step = state_.updates + 1, .learning_rate = rate, .clip = recipe_.training.clip};
+  policy_.limit(state_.history, settings);
   run_device_.count_joules();
   traffic_.begin();
   trace_.begin_step();
   const StepResult result =
-      step_.run({.step = state_.step + 1, .learning_rate = rate, .clip = recipe_.training.clip},
-                batches(samples), [this] { saver_->wait_for_copy(); });
+      step_.run(settings, batches(places), [this] { saver_->wait_for_copy(); });
   trace_.end_step(state_.step + 1, traffic_.end());
   const std::optional<double> joules = run_device_.counted_joules();
-  if (!result.finite) {
-    saver_->wait();  // what it writes is from before
-    const std::string what = fmt::format(
-        "step {}: loss {}, gradient norm {}: training stops, nothing was updated by this step",
-        state_.step + 1, unsigned_nan(result.loss), unsigned_nan(result.gradient_norm));
-    throw SharedError(ExitCode::stopped_by_policy, what);  // loss and norm are those of all ranks
-  }
+  if (!result.updated && !recovered(result, places)) return false;
+  if (result.updated) policy_.good(state_.history, state_.step + 1, result);
+  state_.updates += result.updated ? 1 : 0;
   ++state_.step;
-  state_.samples += recipe_.training.global_batch;
+  state_.samples = places.last;
   state_.tokens += tokens;
   std::optional<double> waiting;  // a GPU's streams wait for each other unseen
   if (device_.kind() == DeviceKind::cpu) waiting = environment_.waited_seconds() - waited;
   const StepSeconds seconds{
-      .whole = seconds_since(start), .waiting = waiting, .reading = reader_.take_seconds()};
+      .whole = seconds_since(start), .waiting = waiting, .reading = source_.take_seconds()};
   StepMetrics metrics = meter_->metrics(result, state_, rate, seconds);
+  metrics.skipped = !result.updated;
   stragglers_.add(seconds);
   metrics.straggler = stragglers_.after(state_.step, *log_);
   metrics.memory_peak_bytes =
@@ -264,13 +75,17 @@ void TrainingRun::step() {
   if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
   log_->step(metrics);
   heartbeat_->beat("step", state_.step);
+  return true;
 }
 
-void TrainingRun::first_step() {
-  budget_.during(StartupBudget::first_step, [this] { step(); });
+bool TrainingRun::timed_step() {
+  if (started_) return step();
+  started_ = true;
+  const bool done = budget_.during(StartupBudget::first_step, [this] { return step(); });
   const std::string text = budget_.report(control_);
   log_info("start-up: {}", text);
   log_->event({.name = "first step", .step = state_.step, .what = text});
+  return done;
 }
 
 void TrainingRun::validate_now() {
@@ -304,10 +119,9 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
   const TrainingSection& t = recipe_.training;
   const Index last = std::min(t.steps, t.stop_after.value_or(t.steps));
   const Index validate_every = validation_data_ ? t.validate_every.value_or(0) : 0;
-  const Index begun = state_.step;
   bool stopped = false;
   while (state_.step < last && !stopped) {
-    state_.step == begun ? first_step() : step();
+    if (!timed_step()) continue;
     if (trace_.complete()) trace_.write(control_);
     StepFlags mine = saver_->flags(state_.step);
     mine.stop = stop.received();
@@ -339,8 +153,6 @@ ExitCode TrainingRun::ended(bool stopped, bool saved) const {
            state_.step);
   return ExitCode::stopped_by_signal;
 }
-
-}  // namespace
 
 int run_training(MpiEnvironment& environment, const Recipe& recipe,
                  const std::vector<Injection>& injections, const StopRequest& stop,

@@ -14,6 +14,7 @@ namespace tokenwerk {
 /// SharedError for what is wrong before training starts, and when the loss or the gradient is no
 /// finite number (ExitCode::stopped_by_policy).
 [[nodiscard]] int run_training(MpiEnvironment& environment, const Recipe& recipe,
-                               const std::vector<Injection>& injections, const StopRequest& stop, StartupBudget& budget);
+                               const std::vector<Injection>& injections, const StopRequest& stop,
+                               StartupBudget& budget);
 
 }  // namespace tokenwerk

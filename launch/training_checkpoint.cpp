@@ -187,18 +187,20 @@ DataIdentity data_identity(Communicator& ranks, const std::string& prefix) {
 }
 
 std::string to_json(const TrainingState& state) {
-  return Json{{"step", state.step},
-              {"samples", state.samples},
-              {"tokens", state.tokens},
-              {"seed", state.seed},
-              {"precision", state.precision},
-              {"data",
-               {{"prefix", state.data.prefix},
-                {"tokenizer", state.data.tokenizer},
-                {"index", state.data.index}}},
-              {"model", to_json(state.model)},
-              {"recipe", state.recipe}}
-      .dump();
+  Json json{{"step", state.step},
+            {"updates", state.updates},
+            {"samples", state.samples},
+            {"tokens", state.tokens},
+            {"seed", state.seed},
+            {"precision", state.precision},
+            {"data",
+             {{"prefix", state.data.prefix},
+              {"tokenizer", state.data.tokenizer},
+              {"index", state.data.index}}},
+            {"model", to_json(state.model)},
+            {"recipe", state.recipe}};
+  json.update(Json::parse(to_json(state.history)));
+  return json.dump();
 }
 
 TrainingState training_state(const CheckpointState& state) {
@@ -206,6 +208,7 @@ TrainingState training_state(const CheckpointState& state) {
   try {
     const Json json = Json::parse(state.state_json);
     json.at("step").get_to(out.step);
+    out.updates = json.value("updates", out.step);  // checkpoints of old do not tell them apart
     json.at("samples").get_to(out.samples);
     json.at("tokens").get_to(out.tokens);
     json.at("seed").get_to(out.seed);
@@ -214,6 +217,7 @@ TrainingState training_state(const CheckpointState& state) {
     out.data = {data.at("prefix"), data.at("tokenizer"), data.at("index")};
     json.at("recipe").get_to(out.recipe);
     out.model = model_config(json.at("model"));
+    out.history = step_history(state.state_json);
   } catch (const Json::exception& e) {
     TW_RAISE(CheckpointError, state.folder.string(),
              ": not the state of a training run: ", e.what());

@@ -5,13 +5,13 @@
 #include <string>
 
 #include "core/optimizer/adamw_optimizer.h"
+#include "launch/bad_steps.h"
 #include "models/model.h"
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/comm/communicator.h"
 
 namespace tokenwerk {
 
-/// Where a run stands, beside its arrays; the JSON state of a checkpoint.
 /// Which tokens a run learns from, and what they mean.
 struct DataIdentity {
   std::string prefix;     ///< path of the files where the run began, without endings
@@ -22,10 +22,13 @@ struct DataIdentity {
 /// Collective: of the files with this prefix, the same on every rank.
 [[nodiscard]] DataIdentity data_identity(Communicator& ranks, const std::string& prefix);
 
+/// Where a run stands, beside its arrays; the JSON state of a checkpoint.
 struct TrainingState {
-  Index step = 0;     ///< steps done
-  Index samples = 0;  ///< sequences seen: the place in the order of the data
+  Index step = 0;     ///< steps done, skipped ones too: what the learning rate follows
+  Index updates = 0;  ///< of the weights: what the optimizer's bias corrections follow
+  Index samples = 0;  ///< the place in the order of the data
   Index tokens = 0;   ///< tokens seen
+  StepHistory history;
   Index seed = 0;
   std::string precision;  ///< "f32" or "bf16"
   DataIdentity data;

@@ -34,7 +34,7 @@ class CpuOptimizerOps final : public OptimizerOps {
  public:
   void do_adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
                 ConstTensorView gradient, ConstTensorView scalars, const AdamW& options) override {
-    if (scalar(scalars, StepScalar::finite) == 0.0) return;
+    if (scalar(scalars, StepScalar::accepted) == 0.0) return;
     const double lr = scalar(scalars, StepScalar::learning_rate);
     const TensorView own = master ? master : w;
     parallel_for(w.count(), grain_elements, [&](Index first, Index last) {
@@ -72,12 +72,17 @@ class CpuOptimizerOps final : public OptimizerOps {
   }
 
   void do_clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm,
-                       double maximum) override {
+                       ConstTensorView loss, const StepLimits& limits) override {
+    const auto within = [](double value, double most) {
+      return std::isfinite(value) && value <= most;
+    };
     const double norm = std::sqrt(*squared_norm.as<double>());
-    const bool finite = std::isfinite(norm), clips = maximum > 0.0 && norm > maximum;
+    const bool accepted =
+        within(norm, limits.norm) && (!loss || within(*loss.as<double>(), limits.loss));
+    const bool clips = limits.clip > 0.0 && norm > limits.clip;
     set(scalars, StepScalar::gradient_norm, norm);
-    set(scalars, StepScalar::finite, finite ? 1.0 : 0.0);
-    set(scalars, StepScalar::gradient_scale, clips ? maximum / norm : 1.0);
+    set(scalars, StepScalar::accepted, accepted ? 1.0 : 0.0);
+    set(scalars, StepScalar::gradient_scale, clips ? limits.clip / norm : 1.0);
   }
 };
 

@@ -21,7 +21,7 @@ class CudaOptimizerOps final : public OptimizerOps {
         {array_of(w), array_of(master), array_of(m), array_of(v), array_of(gradient)},
         {scalar(scalars, StepScalar::learning_rate), scalar(scalars, StepScalar::correction1),
          scalar(scalars, StepScalar::correction2), scalar(scalars, StepScalar::gradient_scale),
-         scalar(scalars, StepScalar::finite)},
+         scalar(scalars, StepScalar::accepted)},
         {options.beta1, options.beta2, options.epsilon, options.weight_decay}));
   }
 
@@ -35,12 +35,13 @@ class CudaOptimizerOps final : public OptimizerOps {
   }
 
   void do_clip_by_norm(Stream& stream, TensorView scalars, ConstTensorView squared_norm,
-                       double maximum) override {
+                       ConstTensorView loss, const StepLimits& limits) override {
     TW_CUDA(cuda::clip_by_norm(
         handle_of(stream),
-        {scalar(scalars, StepScalar::gradient_norm), scalar(scalars, StepScalar::finite),
+        {scalar(scalars, StepScalar::gradient_norm), scalar(scalars, StepScalar::accepted),
          scalar(scalars, StepScalar::gradient_scale)},
-        squared_norm.as<double>(), maximum));
+        squared_norm.as<double>(), loss ? loss.as<double>() : nullptr,
+        {limits.clip, limits.norm, limits.loss}));
   }
 };
 

@@ -33,10 +33,11 @@ void squared_norm_tiles(Stream& stream, TensorView squares, ConstTensorView x) {
 }
 
 void clip_by_norm(Stream& stream, TensorView scalars, ConstTensorView squared_norm,
-                  double maximum) {
+                  ConstTensorView loss, const StepLimits& limits) {
   check_vector(scalars, "clip_by_norm", "scalars", step_scalar_count, DType::f64);
   check_vector(squared_norm, "clip_by_norm", "squared_norm", 1, DType::f64);
-  family(stream).do_clip_by_norm(stream, scalars, squared_norm, maximum);
+  if (loss) check_vector(loss, "clip_by_norm", "loss", 1, DType::f64);
+  family(stream).do_clip_by_norm(stream, scalars, squared_norm, loss, limits);
 }
 
 }  // namespace tokenwerk

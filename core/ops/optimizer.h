@@ -2,6 +2,8 @@
 /// AdamW over flat buffers, and the global gradient norm. A step never reads the device: what
 /// changes from step to step stands in an array of scalars on the device.
 
+#include <limits>
+
 #include "core/ops/check.h"
 
 namespace tokenwerk {
@@ -13,7 +15,7 @@ enum class StepScalar : int {
   correction2,     ///< 1 - beta2^step
   gradient_scale,  ///< what gradients are multiplied with: the clip factor
   gradient_norm,   ///< before clipping
-  finite,          ///< 1, or 0 if the norm is NaN or infinite: then nothing is updated
+  accepted,        ///< 1, or 0: then nothing is updated
   count
 };
 inline constexpr Index step_scalar_count = 8;
@@ -30,7 +32,7 @@ struct AdamW {
 /// All arrays dense with the same count. `master`, m, v and gradient are in
 /// accumulation_type(w.dtype); `master` is empty where w itself is in that type, otherwise w
 /// receives the master rounded. Reads learning_rate, correction1, correction2, gradient_scale and
-/// finite of `scalars`.
+/// accepted of `scalars`.
 void adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
            ConstTensorView gradient, ConstTensorView scalars, const AdamW& options);
 
@@ -39,9 +41,18 @@ void adamw(Stream&, TensorView w, TensorView master, TensorView m, TensorView v,
 /// depend on how an array is cut along rows or tiles.
 void squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x);
 
-/// From the sum of squares of the whole gradient (1), f64: writes gradient_norm, finite, and
-/// gradient_scale = min(1, maximum / norm) (1 if maximum is 0: no clipping) to `scalars`.
-void clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm, double maximum);
+/// What a step is measured by before anything is updated.
+struct StepLimits {
+  double clip = 0.0;  ///< norm that a larger gradient is scaled down to; 0: no clipping
+  /// The largest that are accepted; what is no finite number never is.
+  double norm = std::numeric_limits<double>::infinity();
+  double loss = std::numeric_limits<double>::infinity();
+};
+
+/// From the sum of squares of the whole gradient (1) and the loss (1; empty: not looked at), f64:
+/// writes gradient_norm, accepted, and gradient_scale = min(1, clip / norm) to `scalars`.
+void clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm, ConstTensorView loss,
+                  const StepLimits& limits);
 
 class OptimizerOps {
  public:
@@ -51,7 +62,7 @@ class OptimizerOps {
                         const AdamW& options) = 0;
   virtual void do_squared_norm_tiles(Stream&, TensorView squares, ConstTensorView x) = 0;
   virtual void do_clip_by_norm(Stream&, TensorView scalars, ConstTensorView squared_norm,
-                               double maximum) = 0;
+                               ConstTensorView loss, const StepLimits& limits) = 0;
 };
 
 }  // namespace tokenwerk

@@ -56,7 +56,8 @@ void AdamWOptimizer::add_squares(Stream& stream, TensorView sum, const ShardGrad
 }
 
 void AdamWOptimizer::step(Stream& stream, const ShardGradient& gradient,
-                          ConstTensorView squared_norm, const StepSettings& settings) {
+                          ConstTensorView squared_norm, ConstTensorView loss,
+                          const StepSettings& settings) {
   std::array<double, step_scalar_count> scalars{};
   const auto at = [&](StepScalar s) -> double& { return scalars[static_cast<std::size_t>(s)]; };
   const auto exponent = static_cast<double>(settings.step);
@@ -65,7 +66,8 @@ void AdamWOptimizer::step(Stream& stream, const ShardGradient& gradient,
   at(StepScalar::correction2) = 1.0 - std::pow(options_.beta2, exponent);
   Device& device = scalars_.device();
   device.copy_from_host(stream, scalars_.view().data, scalars.data(), scalars_.bytes());
-  clip_by_norm(stream, scalars_, squared_norm, settings.clip);
+  clip_by_norm(stream, scalars_, squared_norm, loss,
+               {.clip = settings.clip, .norm = settings.most_norm, .loss = settings.most_loss});
   for (const ParameterGroup* group : store_->groups()) {
     const auto state = [&](TensorView flat) {
       return flat ? row_of(ParameterStore::shard_window(flat, *group)) : TensorView{};
@@ -89,7 +91,7 @@ void AdamWOptimizer::step(Stream& stream, TensorView gradients, const StepSettin
   fill(stream, squares, 0.0);
   add_squares(stream, squares, window, 1);
   exact_total(stream, norm, squares);
-  step(stream, window, norm, settings);
+  step(stream, window, norm, {}, settings);
 }
 
 StepOutcome AdamWOptimizer::outcome(Stream& stream) const {
@@ -97,7 +99,7 @@ StepOutcome AdamWOptimizer::outcome(Stream& stream) const {
   scalars_.device().copy_to_host(stream, scalars.data(), scalars_.view().data, scalars_.bytes());
   stream.synchronize();
   return {scalars[static_cast<std::size_t>(StepScalar::gradient_norm)],
-          scalars[static_cast<std::size_t>(StepScalar::finite)] != 0.0};
+          scalars[static_cast<std::size_t>(StepScalar::accepted)] != 0.0};
 }
 
 }  // namespace tokenwerk

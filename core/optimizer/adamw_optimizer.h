@@ -2,6 +2,7 @@
 /// AdamW over the parameters whose optimizer state this rank keeps, with global-norm clipping.
 
 #include <functional>
+#include <limits>
 
 #include "core/nn/parameter_store.h"
 #include "core/ops/optimizer.h"
@@ -12,13 +13,16 @@ namespace tokenwerk {
 struct StepSettings {
   Index step = 1;  ///< of this update, from 1: the exponent of the bias corrections
   double learning_rate = 0.0;
-  double clip = 0.0;  ///< largest norm of the global gradient; 0: no clipping
+  double clip = 0.0;  ///< norm that a larger gradient is scaled down to; 0: no clipping
+  /// The largest gradient norm and loss with which anything is updated.
+  double most_norm = std::numeric_limits<double>::infinity();
+  double most_loss = std::numeric_limits<double>::infinity();
 };
 
 /// Outcome of a step, as the device has it.
 struct StepOutcome {
   double gradient_norm = 0.0;  ///< before clipping
-  bool finite = true;  ///< false: the gradient held a NaN or an infinity and nothing was updated
+  bool updated = true;  ///< false: loss or norm was no finite number or above the settings' most
 };
 
 /// Finds this rank's shard of a group's gradient: as ParameterStore::shard_window, in
@@ -36,9 +40,9 @@ class AdamWOptimizer {
   void add_squares(Stream& stream, TensorView sum, const ShardGradient& gradient,
                    Index tiles) const;
   /// One update of this rank's shards of the values, from the sum of squares (1), f64, of the whole
-  /// gradient. Never reads the device.
+  /// gradient, and the loss (1), f64, if it is not empty. Never reads the device.
   void step(Stream& stream, const ShardGradient& gradient, ConstTensorView squared_norm,
-            const StepSettings& settings);
+            ConstTensorView loss, const StepSettings& settings);
   /// Both for a rank that holds the whole model: `gradients` is flat, laid out like the store.
   void step(Stream& stream, TensorView gradients, const StepSettings& settings);
   /// Waits for the step and reads what it found.

@@ -97,7 +97,8 @@ class OptimizerNothing final : public OptimizerOps {
   void do_adamw(Stream&, TensorView, TensorView, TensorView, TensorView, ConstTensorView,
                 ConstTensorView, const AdamW&) override {}
   void do_squared_norm_tiles(Stream&, TensorView, ConstTensorView) override {}
-  void do_clip_by_norm(Stream&, TensorView, ConstTensorView, double) override {}
+  void do_clip_by_norm(Stream&, TensorView, ConstTensorView, ConstTensorView,
+                       const StepLimits&) override {}
 };
 
 class RandomNothing final : public RandomOps {

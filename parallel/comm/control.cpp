@@ -87,13 +87,6 @@ void all_reduce(Communicator& comm, std::span<double> figures, Reduction reducti
                   reduction, site);
 }
 
-void all_reduce(Communicator& comm, std::span<double> figures, Reduction reduction, CallSite site) {
-  const auto count = static_cast<Index>(figures.size());
-  const auto stream = comm.device().make_stream();
-  comm.all_reduce(*stream, {figures.data(), Shape{count}, count, DType::f64, &comm.device()},
-                  reduction, site);
-}
-
 std::uint64_t all_reduce_or(Communicator& comm, std::uint64_t mine, CallSite site) {
   std::array<double, 64> bits{};
   for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<double>(mine >> i & 1);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "launch/heartbeat.h"
@@ -24,6 +25,17 @@ TEST(Events, AreOneObjectALineWithWhatApplies) {
                       1763842534.25),
             R"({"time":"2025-11-22T20:15:34.250Z","event":"died","attempt":2,"step":17,)"
             R"("rank":3,"host":"n2","seconds_lost":1.5,"what":"a \"word\""})");
+}
+
+TEST(Events, ABadStepHasItsNumbersAndWhatIsNotFiniteIsNull) {
+  EXPECT_EQ(json_line(RunEvent{.name = "skip",
+                               .step = 7,
+                               .loss = 2.5,
+                               .grad_norm = std::nan(""),
+                               .what = "gradient norm nan"},
+                      1763842534.25),
+            R"({"time":"2025-11-22T20:15:34.250Z","event":"skip","step":7,"loss":2.5,)"
+            R"("grad_norm":null,"what":"gradient norm nan"})");
 }
 
 TEST(Events, TheFirstOneTellsWhenTheRunBegan) {

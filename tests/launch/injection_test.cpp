@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "core/error.h"
@@ -48,6 +49,22 @@ TEST_F(Injections, AreDueToTheirRankBeforeTheirStep) {
   EXPECT_EQ(flips(1, 3)[0].bit, 31);
   EXPECT_TRUE(flips(1, 2).empty() && flips(1, 4).empty() && flips(0, 3).empty());
   EXPECT_EQ(due(all, Injection::Kind::slow, 1, 9).size(), 1u);
+}
+
+TEST_F(Injections, WrongNumbersStickToABatchAndConcernWhoSharesItsSamples) {
+  const auto all = read_injections({"nan:rank=2,step=7", "spike:rank=0,step=9,factor=100"});
+  const Mesh mesh({.shard = 2, .tensor = 2}, 4);  // ranks 0 and 1 share samples, 2 and 3 others
+  const auto factor = [&](Index batch, Index rank) {
+    return injected_factor(all, batch, mesh, rank);
+  };
+  EXPECT_TRUE(std::isnan(factor(7, 2)));
+  EXPECT_TRUE(std::isnan(factor(7, 3)));
+  EXPECT_EQ(factor(7, 1), 1.0);
+  EXPECT_EQ(factor(8, 2), 1.0);
+  EXPECT_EQ(factor(9, 1), 100.0);
+  EXPECT_EQ(factor(9, 2), 1.0);
+  EXPECT_EQ(injected_factor(read_injections({"nan:rank=4,step=7"}), 7, mesh, 0), 1.0);
+  EXPECT_EQ(injected_factor(read_injections({"nan:rank=0,step=7,attempt=2"}), 7, mesh, 0), 1.0);
 }
 
 TEST_F(Injections, EveryFaultOfTheirTextsIsNamed) {

@@ -49,6 +49,8 @@ TEST(Metrics, ALineHasEveryFieldInOrderAndNullForWhatIsNotMeasured) {
   EXPECT_EQ(json["mfu"], 0.5);
   EXPECT_EQ(json["memory_peak_bytes"], Index{1} << 40);
   EXPECT_EQ(json["eta_seconds"], 60.0);
+  metrics.skipped = true;
+  EXPECT_EQ(nlohmann::json::parse(json_line(metrics)).value("skipped", false), true);
   EXPECT_EQ(json_line(ValidationMetrics{250, 3.5}), R"({"step":250,"validation_loss":3.5})");
 }
 

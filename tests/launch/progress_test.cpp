@@ -58,6 +58,12 @@ TEST(Progress, NamesAStraggler) {
             std::string::npos);
 }
 
+TEST(Progress, SaysThatAStepWasSkippedBeforeAnyFigure) {
+  StepMetrics metrics = step(120);
+  metrics.skipped = true;
+  EXPECT_EQ(progress_text(metrics, 2000, 36), "step 120/2000  skipped  loss 3.4126");
+}
+
 TEST(Progress, LeavesOutWhatDoesNotFit) {
   EXPECT_EQ(progress_text(step(120), 2000, 30), "step 120/2000  loss 3.4126");
   EXPECT_EQ(progress_text(step(120), 2000, 26), "step 120/2000  loss 3.4126");

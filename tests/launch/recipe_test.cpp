@@ -123,6 +123,8 @@ TEST(Recipe, EveryKeyIsWrittenAndReadBack) {
   // Where ones do not fit each other:
   recipe.model.width = 2;
   recipe.training.decay_steps = 0;
+  recipe.training.spike_window = 2;
+  recipe.training.skip_batches = "3,5-7";
   recipe.checkpoint.resume = "latest";
   recipe.parallel.schedule = "gpipe";
   recipe.parallel.stages = "1";

@@ -23,7 +23,7 @@ struct AdamWRun {
 template <typename A>
 struct AdamWStep {
   A gradient_scale, decay, step_size, root_correction;
-  bool finite;
+  bool accepted;
 };
 
 template <typename A>
@@ -31,7 +31,7 @@ __device__ AdamWStep<A> read_step(const AdamWScalars& scalars, double weight_dec
   const double lr = *scalars.learning_rate;
   return {static_cast<A>(*scalars.gradient_scale), static_cast<A>(lr * weight_decay),
           static_cast<A>(lr / *scalars.correction1),
-          static_cast<A>(1.0 / sqrt(*scalars.correction2)), *scalars.finite != 0.0};
+          static_cast<A>(1.0 / sqrt(*scalars.correction2)), *scalars.accepted != 0.0};
 }
 
 template <int n, typename T, typename A>
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(adamw_threads, least_blocks)
   if (threadIdx.x == 0) shared = read_step<A>(scalars, a.weight_decay);
   __syncthreads();
   const AdamWStep<A> step = shared;
-  if (!step.finite) return;
+  if (!step.accepted) return;
   const Index stride = static_cast<Index>(gridDim.x) * adamw_threads * n;
   for (Index i = (static_cast<Index>(blockIdx.x) * adamw_threads + threadIdx.x) * n; i < count;
        i += stride) {
@@ -128,12 +128,17 @@ __global__ void __launch_bounds__(square_threads)
   if (threadIdx.x % warp_size == 0) *squares.at(row, tile) = sum;
 }
 
-__global__ void clip_kernel(ClipScalars scalars, const double* squared_norm, double maximum) {
+__device__ bool is_within(double value, double most) { return isfinite(value) && value <= most; }
+
+__global__ void clip_kernel(ClipScalars scalars, const double* squared_norm, const double* loss,
+                            ClipLimits limits) {
   const double norm = sqrt(*squared_norm);
-  const bool clips = maximum > 0.0 && norm > maximum;
+  const bool accepted =
+      is_within(norm, limits.norm) && (loss == nullptr || is_within(*loss, limits.loss));
+  const bool clips = limits.clip > 0.0 && norm > limits.clip;
   *scalars.gradient_norm = norm;
-  *scalars.finite = isfinite(norm) ? 1.0 : 0.0;
-  *scalars.gradient_scale = clips ? maximum / norm : 1.0;
+  *scalars.accepted = accepted ? 1.0 : 0.0;
+  *scalars.gradient_scale = clips ? limits.clip / norm : 1.0;
 }
 
 }  // namespace
@@ -188,8 +193,8 @@ cudaError_t squared_norm_tiles(cudaStream_t stream, Array squares, double* parti
 }
 
 cudaError_t clip_by_norm(cudaStream_t stream, const ClipScalars& scalars,
-                         const double* squared_norm, double maximum) {
-  clip_kernel<<<1, 1, 0, stream>>>(scalars, squared_norm, maximum);
+                         const double* squared_norm, const double* loss, const ClipLimits& limits) {
+  clip_kernel<<<1, 1, 0, stream>>>(scalars, squared_norm, loss, limits);
   return cudaGetLastError();
 }
 

@@ -12,7 +12,7 @@ struct AdamWArrays {
 };
 /// Scalars on the device that a step reads.
 struct AdamWScalars {
-  const double *learning_rate, *correction1, *correction2, *gradient_scale, *finite;
+  const double *learning_rate, *correction1, *correction2, *gradient_scale, *accepted;
 };
 struct AdamWOptions {
   double beta1, beta2, epsilon, weight_decay;
@@ -32,9 +32,15 @@ inline constexpr Index square_piece = 4096;
 
 /// Scalars on the device that clipping writes.
 struct ClipScalars {
-  double *gradient_norm, *finite, *gradient_scale;
+  double *gradient_norm, *accepted, *gradient_scale;
 };
+/// As StepLimits.
+struct ClipLimits {
+  double clip, norm, loss;
+};
+/// `loss` may be null.
 [[nodiscard]] cudaError_t clip_by_norm(cudaStream_t, const ClipScalars& scalars,
-                                       const double* squared_norm, double maximum);
+                                       const double* squared_norm, const double* loss,
+                                       const ClipLimits& limits);
 
 }  // namespace tokenwerk::cuda

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "tests/support/dtypes.h"
 #include "tests/support/reference.h"
@@ -43,7 +44,7 @@ struct State {
     if (dtype != accumulation_type(dtype)) {
       master = make_tensor(device, accumulation_type(dtype), {count}, values_of(w));
     }
-    set(StepScalar::finite, 1.0);
+    set(StepScalar::accepted, 1.0);
   }
 
   static std::vector<double> zeros(Index count) {
@@ -90,7 +91,7 @@ TEST_P(OptimizerTest, AdamWFollowsThePaperOverManySteps) {
 
 TEST_P(OptimizerTest, NothingMovesWhereTheGradientIsNotFinite) {
   const State state(*test_.device, dtype_, 37), before(*test_.device, dtype_, 37);
-  state.set(StepScalar::finite, 0.0);
+  state.set(StepScalar::accepted, 0.0);
   state.step(stream_, 1);
   expect_equal(state.w, before.w);
   expect_equal(state.m, before.m);
@@ -144,11 +145,14 @@ INSTANTIATE_TEST_SUITE_P(Types, OptimizerTest, floating_types, dtype_name);
 
 class ClipTest : public ::testing::Test {
  protected:
-  double after(double squared, double maximum, StepScalar which) {
+  double after(double squared, const StepLimits& limits, StepScalar which,
+               std::optional<double> loss = {}) {
     const Tensor scalars = make_tensor(*test_.device, DType::f64, {step_scalar_count},
                                        std::vector<double>(step_scalar_count, -7.0));
     const Tensor total = make_tensor(*test_.device, DType::f64, {1}, {squared});
-    clip_by_norm(*test_.stream, scalars, total, maximum);
+    Tensor measured;
+    if (loss) measured = make_tensor(*test_.device, DType::f64, {1}, {*loss});
+    clip_by_norm(*test_.stream, scalars, total, measured, limits);
     EXPECT_EQ(element(scalars, 0, static_cast<Index>(StepScalar::learning_rate)), -7.0);
     return element(scalars, 0, static_cast<Index>(which));
   }
@@ -157,21 +161,38 @@ class ClipTest : public ::testing::Test {
 };
 
 TEST_F(ClipTest, ScalesDownToTheMaximumAndNeverUp) {
-  EXPECT_EQ(after(16.0, 1.0, StepScalar::gradient_norm), 4.0);
-  EXPECT_EQ(after(16.0, 1.0, StepScalar::gradient_scale), 0.25);
-  EXPECT_EQ(after(16.0, 4.0, StepScalar::gradient_scale), 1.0);
-  EXPECT_EQ(after(16.0, 100.0, StepScalar::gradient_scale), 1.0);
-  EXPECT_EQ(after(0.0, 1.0, StepScalar::gradient_scale), 1.0);
-  EXPECT_EQ(after(16.0, 1.0, StepScalar::finite), 1.0);
+  EXPECT_EQ(after(16.0, {.clip = 1.0}, StepScalar::gradient_norm), 4.0);
+  EXPECT_EQ(after(16.0, {.clip = 1.0}, StepScalar::gradient_scale), 0.25);
+  EXPECT_EQ(after(16.0, {.clip = 4.0}, StepScalar::gradient_scale), 1.0);
+  EXPECT_EQ(after(16.0, {.clip = 100.0}, StepScalar::gradient_scale), 1.0);
+  EXPECT_EQ(after(0.0, {.clip = 1.0}, StepScalar::gradient_scale), 1.0);
+  EXPECT_EQ(after(16.0, {.clip = 1.0}, StepScalar::accepted), 1.0);
 }
 
 TEST_F(ClipTest, DoesNotClipWithoutAMaximum) {
-  EXPECT_EQ(after(16.0, 0.0, StepScalar::gradient_scale), 1.0);
+  EXPECT_EQ(after(16.0, {.clip = 0.0}, StepScalar::gradient_scale), 1.0);
+}
+
+TEST_F(ClipTest, AcceptsNormsUpToTheLargestAllowed) {
+  EXPECT_EQ(after(16.0, {.norm = 4.0}, StepScalar::accepted), 1.0);
+  EXPECT_EQ(after(16.0, {.norm = 3.99}, StepScalar::accepted), 0.0);
+  EXPECT_EQ(after(16.0, {.clip = 1.0, .norm = 3.99}, StepScalar::gradient_norm), 4.0);
+}
+
+TEST_F(ClipTest, AcceptsLossesUpToTheLargestAllowedAndNoneThatIsNotFinite) {
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(after(16.0, {.loss = 2.5}, StepScalar::accepted, 2.5), 1.0);
+  EXPECT_EQ(after(16.0, {.loss = 2.5}, StepScalar::accepted, 2.51), 0.0);
+  EXPECT_EQ(after(16.0, {}, StepScalar::accepted, 1e300), 1.0);
+  EXPECT_EQ(after(16.0, {}, StepScalar::accepted, infinite), 0.0);
+  EXPECT_EQ(after(16.0, {}, StepScalar::accepted, NAN), 0.0);
+  EXPECT_EQ(after(16.0, {}, StepScalar::gradient_norm, NAN), 4.0);
 }
 
 TEST_F(ClipTest, NamesAGradientThatIsNotFinite) {
-  EXPECT_EQ(after(NAN, 1.0, StepScalar::finite), 0.0);
-  EXPECT_EQ(after(std::numeric_limits<double>::infinity(), 1.0, StepScalar::finite), 0.0);
+  EXPECT_EQ(after(NAN, {.clip = 1.0}, StepScalar::accepted), 0.0);
+  EXPECT_EQ(after(std::numeric_limits<double>::infinity(), {.clip = 1.0}, StepScalar::accepted),
+            0.0);
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ void measure_clipping(Meter& meter, const Extents& e, const Tensor& gradient) {
                  .run = [&](Stream& s) { exact_total(s, total, sum); }});
   meter.measure({.operation = "clip_by_norm",
                  .operands = operands(DType::f64, 1, 1),
-                 .least = bytes_of(DType::f64, 4),  // squared norm; norm, finite, scale
-                 .run = [&](Stream& s) { clip_by_norm(s, scalars, total, 1.0); }});
+                 .least = bytes_of(DType::f64, 4),  // squared norm; norm, accepted, scale
+                 .run = [&](Stream& s) { clip_by_norm(s, scalars, total, {}, {.clip = 1.0}); }});
 }
 
 }  // namespace
