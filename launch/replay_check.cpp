@@ -18,9 +18,9 @@ ReplayVerdict verdict_of(std::span<const ReplayHashes> ring) {
   for (std::size_t replica = 0; replica < size; ++replica) {
     if (!differs(replica)) continue;
     verdict.differing.push_back(replica);
-    if (size > 2 && differs((replica + 1) % size)) verdict.odd.push_back(replica);
+    if (differs((replica + 1) % size)) verdict.odd.push_back(replica);
   }
-  // Where nearly all differ there is no side to believe.
+  // Of half or more, as of both of two, no side can be believed.
   if (2 * verdict.odd.size() >= size) verdict.odd.clear();
   return verdict;
 }

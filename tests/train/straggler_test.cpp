@@ -49,7 +49,7 @@ TEST(Straggler, IsNobodyWhereAllAreAsSlow) {
 
 TEST(Straggler, IsNotTheStageThatWorksMore) {
   const TrainingFolder folder(gpt_model);
-  const CommandResult result = train(folder, {"0.4", "0.4", "0.1", "0.1"},
+  const CommandResult result = train(folder, {"0.8", "0.75", "0.1", "0.1"},
                                      {"--parallel.pipeline", "2", "--parallel.data", "2"});
   EXPECT_THAT(result.output, Not(HasSubstr("slow:")));
 }
