@@ -37,6 +37,8 @@ furnish_world() {
   mount -t tmpfs run /run
   mkdir /run/cluster /run/host /run/shared
   mount -t tmpfs host /run/host
+  # Open MPI names its segments after host and process ids, which other worlds have too.
+  mount -t tmpfs shm /dev/shm
   ip link set lo up
 }
 

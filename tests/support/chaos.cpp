@@ -28,6 +28,13 @@ std::vector<std::string> launch_command(const std::string& run, int save_every,
   return tokenwerk_command(1, arguments);
 }
 
+/// What mpirun leaves when it is killed goes away with the folder.
+std::map<std::string, std::string> environment(const TrainingFolder& folder) {
+  auto variables = training_environment();
+  variables["OMPI_MCA_btl_vader_backing_directory"] = folder.path();
+  return variables;
+}
+
 }  // namespace
 
 Chaos::Chaos(const TrainingFolder& folder, const std::string& run, int save_every,
@@ -35,7 +42,7 @@ Chaos::Chaos(const TrainingFolder& folder, const std::string& run, int save_ever
     : log_(folder.path() / run),
       save_every_(save_every),
       random_(seed),
-      launch_(launch_command(run, save_every, flags), folder.path(), training_environment()) {}
+      launch_(launch_command(run, save_every, flags), folder.path(), environment(folder)) {}
 
 Chaos::Attempt Chaos::attempt() {
   Attempt out;
