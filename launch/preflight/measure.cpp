@@ -52,7 +52,6 @@ double matrix_speed(Device& device, Stream& stream, Index n, const std::function
   fill_normal(stream, x, {.stream = hash_of("x"), .global_columns = n});
   fill_normal(stream, w, {.stream = hash_of("w"), .global_columns = n});
   const auto product = [&] {
-    disturb();
     matmul(stream, y, x, w);
     stream.synchronize();
   };
@@ -60,7 +59,10 @@ double matrix_speed(Device& device, Stream& stream, Index n, const std::function
   if (n < large_product && seconds_of(product) < short_seconds)
     return matrix_speed(device, stream, large_product, disturb);
   const auto real = static_cast<double>(n);
-  return 2 * real * real * real / usual_seconds(product);
+  return 2 * real * real * real / usual_seconds([&] {
+           disturb();
+           product();
+         });
 }
 
 /// Bytes/s of a copy within the device, counting what is read and what is written.

@@ -44,7 +44,7 @@ grep -q 'link [0-9]* % of the median ([0-9.]* of [0-9]* MB/s, rank 2)' cable.lis
 mend_link h3
 
 # The other figures may be anything.
-examine processor --inject slow:rank=1,seconds=3 --tolerance 75
+examine processor --inject slow:rank=1,seconds=8 --tolerance 90
 grep 'matrix product' processor.list >slow.list || fail "no processor is named"
 expect_named slow h2
 

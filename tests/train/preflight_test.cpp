@@ -70,7 +70,7 @@ TEST_F(Preflight, ARankThatHangsIsNamedAndLeavesNoList) {
 }
 
 TEST_F(Preflight, ASlowRankIsNamedWithItsFigures) {
-  const CommandResult result = examine(4, {"--inject", "slow:rank=2,seconds=3"}, "75");
+  const CommandResult result = examine(4, {"--inject", "slow:rank=2,seconds=5"}, "75");
   EXPECT_EQ(result.exit_code, 0) << result.output;
   EXPECT_THAT(result.output, HasSubstr("measured 3 times"));
   EXPECT_THAT(folder_.bytes("list.txt"), HasSubstr("  # matrix product "));
