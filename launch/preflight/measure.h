@@ -11,8 +11,8 @@ namespace tokenwerk {
 
 /// Matrix product (f32 on a cpu, bf16 on a GPU) and memory speed, for about a second and a half,
 /// and on each host's first rank the memory that nobody uses. All ranks call together: those of a
-/// host share it as they do in training. `disturb` runs before each product that is measured, within
-/// its time.
+/// host share it as they do in training. `disturb` runs before each product that is measured,
+/// within its time.
 [[nodiscard]] Figures measured_compute(Device& device, Communicator& ranks, Index lane,
                                        const std::function<void()>& disturb);
 

@@ -149,7 +149,9 @@ TEST(Figures, KeepTheBetterAndShowWhatIsMissing) {
   a[Quantity::matrix] = 1e9;
   b[Quantity::matrix] = 2e9;
   b[Quantity::link] = 5e6;
+  a[Quantity::inside] = 7e6;
   a.merge(b);
+  EXPECT_EQ(a[Quantity::inside], 7e6);
   EXPECT_EQ(a[Quantity::matrix], 2e9);
   EXPECT_EQ(a[Quantity::link], 5e6);
   EXPECT_TRUE(std::isnan(a[Quantity::memory]));
