@@ -137,8 +137,11 @@ void TrainingRun::start() {
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
   heartbeat_.emplace(folder, environment_.rank());
   heartbeat_->beat("loading", 0);
+  std::optional<LocalTier> local = open_local_tier(control_, environment_.host(), recipe_);
+  Beginning beginning;
   agree(control_, [&] {
-    restore_or_initialise(control_, *stream_, recipe_, state_, model_, step_.optimizer());
+    beginning = restore_or_initialise(control_, *stream_, recipe_, local ? &*local : nullptr,
+                                      state_, model_, step_.optimizer());
   });
   agree(control_, [&] {
     if (first) {
@@ -148,14 +151,14 @@ void TrainingRun::start() {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
-  const bool resumed = state_.step > 0;
   saver_.emplace(recipe_.checkpoint, control_, environment_.local_size(), *log_,
-                 resumed ? std::optional(state_.step) : std::nullopt);
+                 beginning.checkpoint, std::move(local));
   matrix_peak_ = run_device_.matrix_peak(model_.dtype());
   meter_.emplace(recipe_, model_.config(), matrix_peak_.flops);
   log_->event({.name = state_.step == 0 ? "start" : "resume",
                .step = state_.step,
-               .ranks = environment_.size()});
+               .ranks = environment_.size(),
+               .what = beginning.from});
   heartbeat_->beat("step", state_.step);
 }
 
@@ -264,7 +267,7 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
     saver_->advance(of_any);
     if (validate_every > 0 && (state_.step % validate_every == 0 || state_.step == t.steps))
       validate_now();
-    if (of_any.save) saver_->save(savable());
+    if (of_any.due()) saver_->save(savable(), of_any);
   }
   const bool saved = saver_->finish(savable());
   log_->finish();

@@ -4,6 +4,7 @@
 #   train_here RUN RANKS [FLAG...]     the ranks on this host alone, logs in RUN
 #   train_across RUN [FLAG...]         2 ranks on every host, mpirun on the first
 #   losses RUN, expect_equal_losses RUN OTHER: of all steps
+#   expect_near_losses RUN OTHER STEPS: to the precision of f32
 # shellcheck shell=bash disable=SC2154 # cluster_folder is that of cluster.sh
 
 prepare_training() {
@@ -56,6 +57,13 @@ losses() {
 
 expect_equal_losses() {
   diff <(losses "$1") <(losses "$2") || fail "the losses of $1 are not those of $2"
+}
+
+# expect_near_losses RUN OTHER STEPS: of another number of ranks, to the precision of f32.
+expect_near_losses() {
+  expect_steps "$1" "$3"
+  paste <(losses "$1" | cut -d: -f2) <(losses "$2" | cut -d: -f2) |
+    awk '{ d = ($1 - $2) / $2; if (d > 1e-5 || d < -1e-5) exit 1 }' || fail "the losses of $1 are not near those of $2"
 }
 
 # expect_steps RUN STEPS
