@@ -83,6 +83,16 @@ std::string schedule_text(const CheckedRun& run, const PipelineSchedule& schedul
                      schedule.name, count_of(schedule.stages(), "stage"), blocks, timing.bubble);
 }
 
+/// What checkpoint.local takes: nothing of a device.
+std::string local_text(const Recipe& recipe) {
+  const std::optional<Index> every = recipe.checkpoint.local_every.steps;
+  return fmt::format(
+      "{}: sends a rank's share of a checkpoint to the next host; takes the host's copy of it that "
+      "checkpoint.async takes, 32 MiB a rank to pass it on, and four shares a rank on the host's "
+      "disk",
+      every ? fmt::format("every {}", count_of(*every, "step")) : "by its cost");
+}
+
 std::string memory_text(const CheckedRun& run) {
   const RankState& s = run.fullest;
   std::string text =
@@ -148,6 +158,7 @@ std::string check_report(const CheckedRun& run) {
   text += memory_text(run);
   for (const Index rank : std::set<Index>{0, 1 % mesh.ranks(), mesh.ranks() / 2, mesh.ranks() - 1})
     text += rank_text(mesh, rank, schedule, stages);
+  if (run.recipe.checkpoint.local) text += line("local", local_text(run.recipe));
   return text + line("data", run.data);
 }
 

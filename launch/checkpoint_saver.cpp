@@ -45,7 +45,8 @@ double CheckpointSaver::blocked_seconds() const {
 }
 
 CheckpointSaver::CheckpointSaver(const CheckpointSection& section, Communicator& ranks,
-                                 int ranks_on_host, RunLog& log, std::optional<Index> saved)
+                                 int ranks_on_host, RunLog& log, std::optional<Index> saved,
+                                 std::optional<LocalTier> local)
     : section_(section),
       ranks_(&ranks),
       ranks_on_host_(ranks_on_host),
@@ -53,6 +54,7 @@ CheckpointSaver::CheckpointSaver(const CheckpointSection& section, Communicator&
       saved_step_(saved),
       snapshot_(ranks.device()) {
   if (!section_.async.value()) copies_fit_ = false;
+  if (local) local_.emplace(std::move(*local), section_, log);
 }
 
 double CheckpointSaver::interval_seconds() const {
@@ -69,10 +71,13 @@ StepFlags CheckpointSaver::flags(Index step) const {
     flags.save = ranks_->rank() == 0 && seconds_between(begun_, Clock::now()) >= interval_seconds();
   flags.writing =
       work_.valid() && work_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+  flags.save_local = local_ && local_->due(step);
+  flags.writing_local = local_ && local_->working();
   return flags;
 }
 
 void CheckpointSaver::advance(const StepFlags& of_any) {
+  if (local_ && !of_any.writing_local) local_->advance();
   if (!save_ || of_any.writing) return;
   const Blocking blocking(*this);
   next_stage();
@@ -80,11 +85,17 @@ void CheckpointSaver::advance(const StepFlags& of_any) {
 
 void CheckpointSaver::wait_for_copy() {
   if (!copied_.valid()) return;
-  const Blocking blocking(*this);
+  const Clock::time_point start = Clock::now();
   copied_.get();
+  const double seconds = seconds_between(start, Clock::now());
+  if (save_ && stage_ == Stage::writing)
+    blocked_ += seconds;
+  else
+    local_->add_blocked(seconds);
 }
 
 void CheckpointSaver::wait() {
+  if (local_) local_->wait();
   if (!save_) return;
   const Blocking blocking(*this);
   end();
@@ -94,21 +105,30 @@ void CheckpointSaver::end() {
   while (save_) next_stage();
 }
 
-void CheckpointSaver::save(const Savable& what) {
-  if (save_) {
+void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
+  if (!due.save && save_ && stage_ == Stage::writing) {
+    log_->note(
+        fmt::format("step {}  no local generation: the checkpoint of step {} is being written",
+                    what.step, step_));
+    return;
+  }
+  if (local_) local_->wait();
+  if (due.save && save_) {
     const Clock::time_point start = Clock::now();
     const Index before = step_;
     wait();
     log_->note(fmt::format("step {}  waited {:.3f} s for the checkpoint of step {}", what.step,
                            seconds_between(start, Clock::now()), before));
   }
-  begin(what, copies_fit(what.parts));
+  begin(what, due, copies_fit(what.parts));
 }
 
 bool CheckpointSaver::finish(const Savable& what) {
   wait();
-  if (saved_step_ != what.step) begin(what, false);
-  return saved_step_ == what.step;
+  if (saved_step_ != what.step) begin(what, {.save = true}, false);
+  const bool saved = saved_step_ == what.step;
+  if (saved && local_) local_->clear();
+  return saved;
 }
 
 bool CheckpointSaver::copies_fit(std::span<const ArrayPart> parts) {
@@ -137,24 +157,41 @@ bool CheckpointSaver::copies_fit(std::span<const ArrayPart> parts) {
   return false;
 }
 
-void CheckpointSaver::begin(const Savable& what, bool beside) {
+void CheckpointSaver::begin(const Savable& what, const StepFlags& due, bool beside) {
+  const Clock::time_point start_time = Clock::now();
+  const std::vector<ArrayPart> parts = beside ? snapshot_.place(what.parts) : what.parts;
+  const bool shared = due.save && begin_shared(what, parts, beside);
+  if (!shared && !due.save_local) return;
+  // What lies in host memory is copied while the next step begins; a device is driven by one
+  // thread.
+  if (beside) copied_ = start(snapshot_.all_in_host_memory(), [this] { snapshot_.copy(); });
+  if (shared) blocked_ = seconds_between(start_time, Clock::now());
+  if (local_ && due.save_local) {  // the disk of the host is the faster one
+    const double blocked = shared ? 0.0 : seconds_between(start_time, Clock::now());
+    local_->begin(what.step, parts, what.state_json, blocked,
+                  [this, beside](auto work) { return start(beside, std::move(work)); });
+    if (!beside) local_->wait();
+  }
+  if (!shared) return;
+  const Blocking blocking(*this);
+  work_ = start(beside, [this] { save_->write(); });
+  if (!beside) end();
+}
+
+bool CheckpointSaver::begin_shared(const Savable& what, std::span<const ArrayPart> parts,
+                                   bool beside) {
   blocked_ = 0.0;
   begun_ = Clock::now();
-  const Blocking blocking(*this);
   step_ = what.step;
   beside_ = beside;
   stage_ = Stage::writing;
   try {
-    const std::vector<ArrayPart> parts = beside ? snapshot_.place(what.parts) : what.parts;
     save_.emplace(*ranks_, section_.directory.value(), what.step, parts, what.state_json);
+    return true;
   } catch (const CheckpointError& error) {  // the same on every rank
-    return failed(error.what());
+    failed(error.what());
+    return false;
   }
-  // What lies in host memory is copied while the next step begins; a device is driven by one
-  // thread.
-  if (beside) copied_ = start(snapshot_.all_in_host_memory(), [this] { snapshot_.copy(); });
-  work_ = start(beside, [this] { save_->write(); });
-  if (!beside) end();
 }
 
 std::future<void> CheckpointSaver::start(bool beside, std::function<void()> work) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "launch/local_saver.h"
 #include "launch/recipe.h"
 #include "launch/run_log.h"
 #include "launch/step_flags.h"
@@ -28,21 +29,23 @@ struct Savable {
 /// host memory while training goes on; the ranks meet between two steps, so that all messages come
 /// from the training thread and in one order. Where memory is short for the copy, training waits
 /// instead. A save that fails is told, leaves the older checkpoints, and the next one tries again.
+/// Local generations (LocalSaver) are written from the same copy; one that is due while a
+/// checkpoint is written from it is left out.
 ///
 /// Every rank makes the same calls; all but `flags` and `wait_for_copy` are collective.
 class CheckpointSaver {
  public:
   /// `saved`: the step of the checkpoint that the run goes on from.
   CheckpointSaver(const CheckpointSection& section, Communicator& ranks, int ranks_on_host,
-                  RunLog& log, std::optional<Index> saved);
+                  RunLog& log, std::optional<Index> saved, std::optional<LocalTier> local = {});
 
   /// What this rank has to say after a step. With `every = "auto"` rank 0 decides for all.
   [[nodiscard]] StepFlags flags(Index step) const;
   /// Between two steps: goes on with the save under way if no rank is still writing.
   void advance(const StepFlags& of_any);
-  /// Saves; first waits for the save under way. Until `wait_for_copy` has returned, the parts stay
-  /// as they are.
-  void save(const Savable& what);
+  /// Saves what is due; first waits for the save under way. Until `wait_for_copy` has returned, the
+  /// parts stay as they are.
+  void save(const Savable& what, const StepFlags& due = {.save = true});
   /// Before the parts change.
   void wait_for_copy();
   /// Ends the save under way.
@@ -60,7 +63,10 @@ class CheckpointSaver {
   class Blocking;
   [[nodiscard]] double blocked_seconds() const;
 
-  void begin(const Savable& what, bool beside);
+  void begin(const Savable& what, const StepFlags& due, bool beside);
+  /// False where it failed at once.
+  [[nodiscard]] bool begin_shared(const Savable& what, std::span<const ArrayPart> parts,
+                                  bool beside);
   /// Whether all ranks have memory for a copy; asked and told once.
   [[nodiscard]] bool copies_fit(std::span<const ArrayPart> parts);
   /// Runs work on the thread beside training, or at once.
@@ -86,6 +92,8 @@ class CheckpointSaver {
   Stage stage_ = Stage::writing;
   std::future<void> copied_;
   std::future<void> work_;  ///< this rank's share of the stage
+
+  std::optional<LocalSaver> local_;
 
   Clock::time_point begun_ = Clock::now();  ///< the last save, or the run
   double blocked_ = 0.0;                    ///< by the last save; the first is yet to be measured

@@ -102,6 +102,8 @@ struct CheckpointSection {
   Index keep = 3;        ///< newest ones kept; 0: all
   Index keep_every = 0;  ///< steps divisible by it are kept for good; 0: none
   std::string resume = "never";
+  std::optional<std::string> local = {};  ///< folder on each host; {host} is its name
+  StepInterval local_every = {};
   friend bool operator==(const CheckpointSection&, const CheckpointSection&) = default;
 };
 

@@ -141,6 +141,11 @@ std::vector<RecipeKey> keys_of_what_a_run_leaves() {
        "checkpoints at multiples of it are kept for good; 0: none"},
       {TW_KEY(checkpoint, resume), text, {}, "",
        "never, latest (step 0 if there is none) or the path of a checkpoint"},
+      {TW_KEY(checkpoint, local), text, {}, "none",
+       "folder on every host's own disk, where {host} is its name: each host keeps what its ranks hold there, and a "
+       "copy of the host before's, so that a run that lost a host goes on without reading a checkpoint"},
+      {TW_KEY(checkpoint, local_every), interval, {}, "",
+       "steps between what checkpoint.local keeps; 0: never; auto: by what the last one cost and mtbf_hours"},
 
       {TW_KEY(log, directory), text, {}, "", "of the run: recipe.toml, metrics.jsonl, log.txt, TensorBoard files"},
       {TW_KEY(log, every), positive, {}, "", "steps between lines on a console that is no terminal"},

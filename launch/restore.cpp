@@ -30,16 +30,27 @@ void set_aside(const std::filesystem::path& folder, const std::string& why) {
 
 }  // namespace
 
-void restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
-                           TrainingState& state, Model& model, AdamWOptimizer& optimizer) {
+Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
+                                const LocalTier* local, TrainingState& state, Model& model,
+                                AdamWOptimizer& optimizer) {
   const std::string& resume = recipe.checkpoint.resume;
   const bool latest = resume == "latest";
   if (resume != "never") {
     const std::string path = latest ? recipe.checkpoint.directory.value() : resume;
+    if (latest && local != nullptr) {
+      if (const auto kept = load_local(*local, stream, path, state, model, optimizer)) {
+        go_on_from(kept->state, recipe, state);
+        log_info("from {}", kept->from);
+        return {kept->from, std::nullopt};
+      }
+    }
     const auto loaded = load_training(ranks, stream, path, state, model, optimizer,
                                       latest ? set_aside : pass_over_checkpoint);
     TW_CHECK_AS(CheckpointError, loaded || latest, path, ": no complete checkpoint there");
-    if (loaded) return go_on_from(*loaded, recipe, state);
+    if (loaded) {
+      go_on_from(*loaded, recipe, state);
+      return {"the checkpoint of step " + std::to_string(loaded->step), loaded->step};
+    }
     log_info("no checkpoint in {}: starts at step 0", path);
   }
   model.parameters().initialise(stream, static_cast<std::uint64_t>(state.seed));
@@ -48,6 +59,7 @@ void restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& re
     log_info("starts from the weights of {}", *recipe.model.initial);
   }
   optimizer.take_master(stream);
+  return {};
 }
 
 void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingState& state,
@@ -61,7 +73,7 @@ void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingS
     stand_at({}, state);
     fill(stream, optimizer.m(), 0.0);
     fill(stream, optimizer.v(), 0.0);
-    restore_or_initialise(ranks, stream, recipe, state, model, optimizer);
+    (void)restore_or_initialise(ranks, stream, recipe, nullptr, state, model, optimizer);
   }
   state.history.bad_steps = until_now.bad_steps;
   state.history.bad_in_a_row = until_now.bad_in_a_row;

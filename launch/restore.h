@@ -1,16 +1,27 @@
 #pragma once
 /// Where a run begins.
 
+#include "launch/local_run.h"
 #include "launch/recipe.h"
 #include "launch/training_checkpoint.h"
 
 namespace tokenwerk {
 
+/// What a run goes on from.
+struct Beginning {
+  std::string from;                 ///< in words; empty: it starts
+  std::optional<Index> checkpoint;  ///< step of the checkpoint
+};
+
 /// Collective: fills model and optimizer from a checkpoint (and `state` with where it stood), from
 /// the weights of one, or from the seed, as checkpoint.resume and model.initial say. With
 /// resume = "latest" damaged checkpoints that are newer than the one used are set aside by name.
-void restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
-                           TrainingState& state, Model& model, AdamWOptimizer& optimizer);
+///
+/// Before that, a local generation that is newer than all checkpoints, where there is a tier.
+[[nodiscard]] Beginning restore_or_initialise(Communicator& ranks, Stream& stream,
+                                              const Recipe& recipe, const LocalTier* local,
+                                              TrainingState& state, Model& model,
+                                              AdamWOptimizer& optimizer);
 
 /// Collective: back to the newest sound checkpoint of this run, or, where there is none yet, to
 /// where the run began. Damaged ones are set aside. What `state` knows of bad steps stays.

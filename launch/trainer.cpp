@@ -130,8 +130,8 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
     saver_->advance(of_any);
     if (validate_every > 0 && (state_.step % validate_every == 0 || state_.step == t.steps))
       validate_now();
-    if (verification_.due(state_.step) && !of_any.save) verify();
-    if (of_any.save) saver_->save(savable());
+    if (verification_.due(state_.step) && !of_any.due()) verify();
+    if (of_any.due()) saver_->save(savable(), of_any);
   }
   const bool saved = saver_->finish(savable());
   log_->finish();

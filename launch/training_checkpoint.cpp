@@ -130,36 +130,6 @@ void check_same_weights(const ModelConfig& checkpoint, const ModelConfig& recipe
               " holds the weights of another model:", differences);
 }
 
-/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model, seed,
-/// precision and data.
-void check_same_run(const TrainingState& state, const TrainingState& run,
-                    const std::filesystem::path& path) {
-  std::string differences;
-  const Json ours = to_json(run.model);
-  for (const auto& [key, value] : ours.items())
-    differences += difference(state.model, run.model, key);
-  if (state.precision != run.precision) {
-    differences += fmt::format(
-        "\n  training.precision: checkpoint {}, recipe {} (model.initial = \"{}\" starts a fresh "
-        "run from its weights in any precision)",
-        state.precision, run.precision, path.string());
-  }
-  if (state.seed != run.seed) {
-    differences += fmt::format(
-        "\n  training.seed: checkpoint {}, recipe {} (the seed orders the data: some would come "
-        "twice, some never)",
-        state.seed, run.seed);
-  }
-  if (state.data.tokenizer != run.data.tokenizer || state.data.index != run.data.index) {
-    differences += fmt::format(
-        "\n  data.train: the checkpoint has learnt from {}, the recipe names other tokens or "
-        "another tokenizer: {} (model.initial = \"{}\" starts a fresh run from its weights)",
-        state.data.prefix, run.data.prefix, path.string());
-  }
-  TW_CHECK_AS(CheckpointError, differences.empty(), path.string(),
-              " holds another run:", differences);
-}
-
 /// A step's folder: itself, or the newest complete one of a directory.
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   const auto latest = latest_checkpoint(path);
@@ -235,6 +205,44 @@ std::vector<ArrayPart> training_parts(const Communicator& copies, const Model& m
   return parts_of_rank(copies, model.parameters(), optimizer);
 }
 
+void check_same_run(const TrainingState& state, const TrainingState& run,
+                    const std::filesystem::path& path) {
+  std::string differences;
+  const Json ours = to_json(run.model);
+  for (const auto& [key, value] : ours.items())
+    differences += difference(state.model, run.model, key);
+  if (state.precision != run.precision) {
+    differences += fmt::format(
+        "\n  training.precision: checkpoint {}, recipe {} (model.initial = \"{}\" starts a fresh "
+        "run from its weights in any precision)",
+        state.precision, run.precision, path.string());
+  }
+  if (state.seed != run.seed) {
+    differences += fmt::format(
+        "\n  training.seed: checkpoint {}, recipe {} (the seed orders the data: some would come "
+        "twice, some never)",
+        state.seed, run.seed);
+  }
+  if (state.data.tokenizer != run.data.tokenizer || state.data.index != run.data.index) {
+    differences += fmt::format(
+        "\n  data.train: the checkpoint has learnt from {}, the recipe names other tokens or "
+        "another tokenizer: {} (model.initial = \"{}\" starts a fresh run from its weights)",
+        state.data.prefix, run.data.prefix, path.string());
+  }
+  TW_CHECK_AS(CheckpointError, differences.empty(), path.string(),
+              " holds another run:", differences);
+}
+
+std::vector<ArrayTarget> training_targets(const Model& model, const AdamWOptimizer& optimizer) {
+  std::vector<ArrayTarget> targets = value_targets(model.parameters());
+  for (const StateArray& array : state_arrays(optimizer)) {
+    for (const ParameterPiece& piece : model.parameters().pieces())
+      targets.push_back({array.prefix + piece.part->name, piece.part->global_shape, piece.box,
+                         ParameterStore::window(array.flat, piece)});
+  }
+  return targets;
+}
+
 std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            const std::filesystem::path& path,
                                            const TrainingState& run, Model& model,
@@ -249,12 +257,7 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
   if (latest.empty()) return std::nullopt;
   state = broadcast_string(ranks, state);
   agree(ranks, [&] { check_same_run(training_state({latest, 0, state}), run, latest); });
-  std::vector<ArrayTarget> targets = value_targets(model.parameters());
-  for (const StateArray& array : state_arrays(optimizer)) {
-    for (const ParameterPiece& piece : model.parameters().pieces())
-      targets.push_back({array.prefix + piece.part->name, piece.part->global_shape, piece.box,
-                         ParameterStore::window(array.flat, piece)});
-  }
+  const std::vector<ArrayTarget> targets = training_targets(model, optimizer);
   stream.synchronize();  // what was queued on these arrays must not come after what is read
   const auto loaded = resume_checkpoint(ranks, path, targets, on_damaged);
   if (!loaded) return std::nullopt;

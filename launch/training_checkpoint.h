@@ -56,6 +56,15 @@ struct StateArray {
 [[nodiscard]] std::vector<ArrayPart> training_parts(const Communicator& copies, const Model& model,
                                                     const AdamWOptimizer& optimizer);
 
+/// Where what this rank holds of them is read from a checkpoint.
+[[nodiscard]] std::vector<ArrayTarget> training_targets(const Model& model,
+                                                        const AdamWOptimizer& optimizer);
+
+/// Throws CheckpointError that lists what differs, unless the checkpoint is of this model, seed,
+/// precision and data.
+void check_same_run(const TrainingState& state, const TrainingState& run,
+                    const std::filesystem::path& path);
+
 /// Collective: restores weights and optimizer state from `path` (a folder), or from the newest
 /// sound checkpoint below it; `on_damaged` hears of newer ones. Nothing when the directory holds no
 /// checkpoint. Throws CheckpointError that lists what differs when it is not of the model,

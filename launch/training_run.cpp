@@ -10,13 +10,12 @@
 #include "launch/agreement.h"
 #include "launch/counted.h"
 #include "launch/memory_fault.h"
-#include "launch/recipe_model.h"
 #include "launch/restore.h"
 
 namespace tokenwerk {
 namespace {
 
-DType dtype_of(const TrainingSection& training) {
+DType weights_dtype(const TrainingSection& training) {
   return training.precision == "bf16" ? DType::bf16 : DType::f32;
 }
 
@@ -47,7 +46,7 @@ TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
       model_(budget.during(StartupBudget::model,
                            [&] {
                              return Model(device_, model_config(recipe_, 0),
-                                          dtype_of(recipe_.training), parallelism_.part());
+                                          weights_dtype(recipe_.training), parallelism_.part());
                            })),
       step_(budget.during(StartupBudget::model,
                           [&] {
@@ -91,9 +90,12 @@ void TrainingRun::start() {
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
   heartbeat_.emplace(folder, environment_.rank());
   heartbeat_->beat("loading", 0);
+  std::optional<LocalTier> local = open_local_tier(control_, environment_.host(), recipe_);
+  Beginning beginning;
   budget_.during(StartupBudget::checkpoint, [&] {
     agree(control_, [&] {
-      restore_or_initialise(control_, *stream_, recipe_, state_, model_, step_.optimizer());
+      beginning = restore_or_initialise(control_, *stream_, recipe_, local ? &*local : nullptr,
+                                        state_, model_, step_.optimizer());
     });
   });
   agree(control_, [&] {
@@ -105,15 +107,15 @@ void TrainingRun::start() {
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
   source_.leave_out(policy_.left_out(state_.history));
-  const bool resumed = state_.step > 0;
   saver_.emplace(recipe_.checkpoint, control_, environment_.local_size(), *log_,
-                 resumed ? std::optional(state_.step) : std::nullopt);
+                 beginning.checkpoint, std::move(local));
   matrix_peak_ = budget_.during(StartupBudget::device,
                                 [&] { return run_device_.matrix_peak(model_.dtype()); });
   meter_.emplace(recipe_, model_.config(), matrix_peak_.flops);
   log_->event({.name = state_.step == 0 ? "start" : "resume",
                .step = state_.step,
-               .ranks = environment_.size()});
+               .ranks = environment_.size(),
+               .what = beginning.from});
   heartbeat_->beat("step", state_.step);
 }
 

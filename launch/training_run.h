@@ -10,6 +10,7 @@
 #include "launch/exit_code.h"
 #include "launch/heartbeat.h"
 #include "launch/injection.h"
+#include "launch/recipe_model.h"
 #include "launch/run_device.h"
 #include "launch/run_directory.h"
 #include "launch/run_log.h"

@@ -11,6 +11,7 @@
 #include "launch/counted.h"
 #include "launch/events.h"
 #include "launch/exit_code.h"
+#include "launch/local_marker.h"
 #include "launch/supervisor/attempt.h"
 #include "launch/supervisor/host_probe.h"
 #include "parallel/checkpoint/checkpoint.h"
@@ -70,11 +71,14 @@ class Supervisor {
   void record_death(const AttemptEnd& end);
   void record_recovery();
   void count_failures(const AttemptEnd& end);
+  [[nodiscard]] std::string from() const;
   void pause();
   /// False where too few hosts are left.
   [[nodiscard]] bool place_again();
   [[nodiscard]] std::vector<RecipeFlag> flags() const;
   [[nodiscard]] std::string newest_checkpoint() const;
+  /// The marker of the local generations that the ranks of this supervisor have kept.
+  [[nodiscard]] std::optional<LocalMarker> newest_local() const;
   [[nodiscard]] double seconds_since_saved() const;
   void event(const RunEvent& event) const;
   [[nodiscard]] int give_up(const std::string& why) const;
@@ -89,6 +93,8 @@ class Supervisor {
   Index number_ = 0;   ///< of the attempt
   Index in_vain_ = 0;  ///< attempts in a row without a new checkpoint
   std::string checkpoint_;
+  std::optional<LocalMarker> found_;  ///< before the first attempt
+  std::optional<LocalMarker> local_;
   std::map<std::string, Index> failures_;  ///< in a row, by host
   std::optional<double> died_at_;          ///< unix time
 };
@@ -101,7 +107,8 @@ Supervisor::Supervisor(const SupervisorOptions& options)
       asked_(ranks_of(options.hosts)),
       placement_(first_placement(options)),
       events_(recipe_.log.directory),
-      checkpoint_(newest_checkpoint()) {
+      checkpoint_(newest_checkpoint()),
+      found_(read_local_marker(recipe_.checkpoint.directory.value())) {
   if (options.excluded.empty()) return;
   const std::string what = capacity_text(placement_, asked_);
   event({.name = "preflight", .ranks = placement_.ranks, .what = what});
@@ -151,7 +158,8 @@ void Supervisor::record_recovery() {
 std::vector<RecipeFlag> Supervisor::flags() const {
   std::vector<RecipeFlag> flags = flags_on(options_.recipe, asked_, placement_.ranks);
   // Before the first checkpoint a restart begins as the first attempt did.
-  if (number_ > 1 && !checkpoint_.empty()) flags.push_back({"checkpoint.resume", "latest"});
+  if (number_ > 1 && (!checkpoint_.empty() || local_))
+    flags.push_back({"checkpoint.resume", "latest"});
   return flags;
 }
 
@@ -159,14 +167,25 @@ std::string Supervisor::newest_checkpoint() const {
   return latest_checkpoint(recipe_.checkpoint.directory.value()).value_or("").string();
 }
 
-/// The age of the newest checkpoint; of none, infinite.
+std::optional<LocalMarker> Supervisor::newest_local() const {
+  auto marker = read_local_marker(recipe_.checkpoint.directory.value());
+  const bool ours = marker && marker->step && marker != found_;
+  return ours ? std::move(marker) : std::nullopt;
+}
+
+/// The age of the newest checkpoint or local generation; of none, infinite.
 double Supervisor::seconds_since_saved() const {
-  const std::string newest = newest_checkpoint();
-  if (newest.empty()) return std::numeric_limits<double>::infinity();
-  std::error_code ignored;  // it may just be removed
-  const auto written = std::filesystem::last_write_time(newest, ignored);
-  return std::chrono::duration<double>(std::filesystem::file_time_type::clock::now() - written)
-      .count();
+  std::vector<std::filesystem::path> files;
+  if (const std::string newest = newest_checkpoint(); !newest.empty()) files.emplace_back(newest);
+  if (newest_local()) files.push_back(local_marker_file(recipe_.checkpoint.directory.value()));
+  double age = std::numeric_limits<double>::infinity();
+  for (const std::filesystem::path& file : files) {
+    std::error_code ignored;  // it may just be removed
+    const auto written = std::filesystem::last_write_time(file, ignored);
+    const auto now = std::filesystem::file_time_type::clock::now();
+    age = std::min(age, std::chrono::duration<double>(now - written).count());
+  }
+  return age;
 }
 
 void Supervisor::record_death(const AttemptEnd& end) {
@@ -193,19 +212,27 @@ void Supervisor::record_death(const AttemptEnd& end) {
 
 void Supervisor::count_failures(const AttemptEnd& end) {
   const std::string newest = newest_checkpoint();
-  in_vain_ = newest == checkpoint_ ? in_vain_ + 1 : 0;
+  const std::optional<LocalMarker> local = newest_local();
+  in_vain_ = newest == checkpoint_ && local == local_ ? in_vain_ + 1 : 0;
   checkpoint_ = newest;
+  local_ = local;
   std::map<std::string, Index> failures;
   for (const Blame& blame : end.blames)
     if (!blame.host.empty()) failures[blame.host] = failures_[blame.host] + 1;
   failures_ = failures;
 }
 
+/// What the next attempt goes on from, in words.
+std::string Supervisor::from() const {
+  const std::string shared = checkpoint_.empty() ? "its beginning" : checkpoint_;
+  if (!local_) return shared;
+  return fmt::format("what the hosts hold of step {}, or from {}", *local_->step, shared);
+}
+
 void Supervisor::pause() {
   const double seconds =
       std::min(longest_pause, static_cast<double>(Index{1} << std::min<Index>(in_vain_, 6)));
-  log_info("the run restarts in {:.0f} s from {}", seconds,
-           checkpoint_.empty() ? "its beginning" : checkpoint_);
+  log_info("the run restarts in {:.0f} s from {}", seconds, from());
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   while (stop_.count() == 0 && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -20,15 +20,6 @@ void sync_descriptor(const fs::path& path, const FileDescriptor& file) {
   TW_CHECK_AS(CheckpointError, status == 0, path.string(), ": cannot sync: ", system_error(errno));
 }
 
-void write_all(const fs::path& path, const FileDescriptor& file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(file.get(), text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    TW_CHECK_AS(CheckpointError, put > 0, path.string(), ": cannot write: ", system_error(errno));
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-}
-
 }  // namespace
 
 std::string system_error(int error) { return std::generic_category().message(error); }
@@ -43,6 +34,15 @@ FileDescriptor open_regular_file(const fs::path& path) {
   OpenedFile opened = open_to_read(path.string());
   TW_CHECK_AS(CheckpointError, opened.file, path.string(), ": cannot open: ", opened.fault);
   return std::move(opened.file);
+}
+
+void write_all(const fs::path& path, const FileDescriptor& file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t put = ::write(file.get(), text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    TW_CHECK_AS(CheckpointError, put > 0, path.string(), ": cannot write: ", system_error(errno));
+    text.remove_prefix(static_cast<std::size_t>(put));
+  }
 }
 
 std::string read_text_file(const fs::path& path) {

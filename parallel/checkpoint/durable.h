@@ -21,6 +21,10 @@ namespace tokenwerk {
 
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path);
 
+/// Appends; `path` is for messages.
+void write_all(const std::filesystem::path& path, const FileDescriptor& file,
+               std::string_view text);
+
 /// The file holds exactly this text, or nothing changed: written aside, synced, renamed, folder
 /// synced.
 void write_text_file(const std::filesystem::path& path, std::string_view text);

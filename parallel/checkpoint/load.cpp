@@ -2,17 +2,13 @@
 
 #include <fmt/core.h>
 
-#include <map>
-
-#include "parallel/checkpoint/box.h"
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/hdf5_file.h"
-#include "parallel/checkpoint/host_copy.h"
+#include "parallel/checkpoint/reading.h"
 #include "parallel/checkpoint/view.h"
-#include "parallel/checkpoint/window.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -53,85 +49,10 @@ std::string damage_of(Communicator& communicator, const Opened& opened) {
   return all.substr(2);
 }
 
-/// A target and the stored array that it wants a box of.
-struct Wanted {
-  const ArrayTarget* target;
-  const StoredArray* array;
-  HostTarget host;
-  Index readings = 0;  ///< still to come
-};
-
-std::string target_fault(const ArrayTarget& target, const StoredArray* array) {
-  if (array == nullptr) return "is not in the checkpoint";
-  if (!(target.global_shape == array->shape))
-    return fmt::format("has shape {} there, {} here", array->shape.text(),
-                       target.global_shape.text());
-  if (!lies_inside(target.box, array->shape))
-    return fmt::format("box {} is not inside {}", text_of(target.box), array->shape.text());
-  if (!converts(array->dtype, target.value.dtype))
-    return fmt::format("is {} there, {} here", name_of(array->dtype), name_of(target.value.dtype));
-  if (target.box.extent.count() == 0) return {};
-  return window_fault(target.box, target.value);
-}
-
-/// Throws with all that does not fit.
-std::vector<Wanted> matched(const Opened& opened, std::span<const ArrayTarget> targets) {
-  std::map<std::string_view, const StoredArray*> arrays;
-  for (const StoredArray& array : opened.manifest.arrays) arrays[array.name] = &array;
-  std::vector<Wanted> wanted;
-  std::vector<std::string> faults;
-  for (const ArrayTarget& target : targets) {
-    const auto place = arrays.find(target.name);
-    const StoredArray* array = place == arrays.end() ? nullptr : place->second;
-    const std::string fault = target_fault(target, array);
-    if (!fault.empty()) faults.push_back(fmt::format("{} {}", target.name, fault));
-    wanted.push_back({&target, array, HostTarget(target.value)});
-  }
-  TW_CHECK_AS(CheckpointError, faults.empty(), opened.folder.string(), ": ", joined(faults, "; "));
-  return wanted;
-}
-
-/// One box to read: from a part of an array into a target that wants some of it.
-struct Reading {
-  Wanted* wanted;
-  const StoredPart* part;
-  Box shared;  ///< in the global array
-};
-
-void read(const Hdf5File& file, const Reading& reading) {
-  const ArrayTarget* const target = reading.wanted->target;
-  const StoredArray* const array = reading.wanted->array;
-  const TensorView window = reading.wanted->host.view();
-  const Shape& stored = reading.part->box.extent;
-  const Box from = relative_to(reading.shared, reading.part->box);
-  const Box to = relative_to(reading.shared, target->box);
-  void* direct = contiguous(window, target->box.extent, to);
-  if (direct != nullptr && array->dtype == window.dtype) {
-    file.read(reading.part->dataset, array->dtype, stored, from, direct);
-    return;
-  }
-  std::vector<std::byte> dense(static_cast<std::size_t>(from.extent.count()) *
-                               size_of(array->dtype));
-  file.read(reading.part->dataset, array->dtype, stored, from, dense.data());
-  unpack(window, target->box.extent, to, dense.data(), array->dtype);
-}
-
 void fill(const Opened& opened, std::vector<Wanted>& wanted) {
-  std::map<std::size_t, std::vector<Reading>> by_file;  // each is opened once
-  for (Wanted& want : wanted) {
-    for (const StoredPart& part : want.array->parts) {
-      const auto shared = intersect(part.box, want.target->box);
-      if (!shared) continue;
-      by_file[part.file].push_back({&want, &part, *shared});
-      ++want.readings;
-    }
-  }
-  for (const auto& [position, readings] : by_file) {
+  for (const auto& [position, readings] : readings_by_file(wanted)) {
     const Hdf5File file = Hdf5File::open(opened.folder / opened.manifest.files[position].name);
-    for (const Reading& reading : readings) {
-      read(file, reading);
-      if (--reading.wanted->readings == 0) reading.wanted->host.flush();
-    }
+    for (const Reading& reading : readings) read(file, reading);
   }
 }
 
@@ -139,7 +60,8 @@ void fill(const Opened& opened, std::vector<Wanted>& wanted) {
 CheckpointState read_together(Communicator& communicator, const Opened& opened,
                               std::span<const ArrayTarget> targets) {
   std::vector<Wanted> wanted;
-  together(communicator, [&] { wanted = matched(opened, targets); });
+  together(communicator,
+           [&] { wanted = matched(opened.manifest, targets, opened.folder.string()); });
   if (communicator.rank() == 0) repair_view(opened.folder, opened.manifest);
   together(communicator, [&] { fill(opened, wanted); });
   return {opened.folder, opened.manifest.step, opened.manifest.state_json};

@@ -122,14 +122,16 @@ Manifest manifest_from(const Json& value) {
   for (const Json& file : value.at("files")) manifest.files.push_back(file_from(file));
   if (!value.at("view").is_null()) manifest.view = file_from(value.at("view"));
   for (const Json& array : value.at("arrays")) manifest.arrays.push_back(array_from(array));
-  std::vector<std::string> faults = faults_of(manifest.arrays);
+  return manifest;
+}
+
+void check_files(const Manifest& manifest, std::vector<std::string> faults) {
   for (const StoredArray& array : manifest.arrays)
     for (const StoredPart& part : array.parts)
       if (part.file >= manifest.files.size())
         faults.push_back(
             fmt::format("{}: names file {} of {}", array.name, part.file, manifest.files.size()));
   TW_CHECK_AS(CheckpointError, faults.empty(), joined(faults, "; "));
-  return manifest;
 }
 
 // A manifest ends with the sum of all that stands before the sum: that is checked before parsing.
@@ -141,6 +143,22 @@ void check_sum(std::string_view text) {
   TW_CHECK_AS(CheckpointError,
               tail.starts_with(sum_key) && tail.substr(sum_key.size(), sum_digits) == sum,
               "damaged: its checksum is ", sum, ", not the one it ends with");
+}
+
+/// `faults_in` says what is wrong with the arrays.
+template <typename FaultsIn>
+Manifest parsed(std::string_view text, const std::filesystem::path& source,
+                const FaultsIn& faults_in) {
+  try {
+    check_sum(text);
+    Manifest manifest = manifest_from(Json::parse(text));
+    check_files(manifest, faults_in(manifest));
+    return manifest;
+  } catch (const CheckpointError& fault) {
+    TW_RAISE(CheckpointError, source.string(), ": ", fault.what());
+  } catch (const nlohmann::json::exception& fault) {
+    TW_RAISE(CheckpointError, source.string(), ": ", fault.what());
+  }
 }
 
 }  // namespace
@@ -165,14 +183,11 @@ std::string to_text(const Manifest& manifest) {
 }
 
 Manifest parse_manifest(std::string_view text, const std::filesystem::path& source) {
-  try {
-    check_sum(text);
-    return manifest_from(Json::parse(text));
-  } catch (const CheckpointError& fault) {
-    TW_RAISE(CheckpointError, source.string(), ": ", fault.what());
-  } catch (const nlohmann::json::exception& fault) {
-    TW_RAISE(CheckpointError, source.string(), ": ", fault.what());
-  }
+  return parsed(text, source, [](const Manifest& all) { return faults_of(all.arrays); });
+}
+
+Manifest parse_share(std::string_view text, const std::filesystem::path& source) {
+  return parsed(text, source, [](const Manifest&) { return std::vector<std::string>(); });
 }
 
 Manifest read_manifest(const std::filesystem::path& folder) {

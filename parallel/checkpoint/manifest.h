@@ -65,6 +65,9 @@ void check_state(std::string_view state_json);
 /// unchanged and consistent manifest of a version this program reads.
 [[nodiscard]] Manifest parse_manifest(std::string_view text, const std::filesystem::path& source);
 
+/// The same for a manifest of some of the ranks, whose boxes need not cover the arrays.
+[[nodiscard]] Manifest parse_share(std::string_view text, const std::filesystem::path& source);
+
 /// parse_manifest of the folder's manifest.json.
 [[nodiscard]] Manifest read_manifest(const std::filesystem::path& folder);
 

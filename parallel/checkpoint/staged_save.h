@@ -11,6 +11,7 @@
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/manifest.h"
+#include "parallel/checkpoint/shard_writer.h"
 
 namespace tokenwerk {
 
@@ -38,19 +39,12 @@ class StagedSave {
   [[nodiscard]] double written_seconds() const { return seconds_; }
 
  private:
-  /// A part and the dataset of this rank's shard that takes it.
-  struct Piece {
-    ArrayPart part;
-    std::string dataset;
-  };
-
-  [[nodiscard]] std::vector<StoredArray> divide(std::span<const ArrayPart> parts);
   void write_shard();
 
   Communicator* ranks_;
   std::filesystem::path shard_;  ///< this rank's file
-  std::vector<Piece> pieces_;    ///< what goes into it
-  Manifest manifest_;            ///< rank 0's, as are the folders
+  std::optional<ShardWriter> writer_;
+  Manifest manifest_;  ///< rank 0's, as are the folders
   std::optional<AsideFolder> folder_;
   std::optional<FileSum> sum_;
   std::string fault_;  ///< of this rank's last stage

@@ -7,6 +7,7 @@
 #   losses RUN, expect_equal_losses RUN OTHER: of all steps
 #   count_steps RUN, count_events RUN NAME: in its metrics, in its events.jsonl
 #   rank_of 71                         which rank of a run a process is
+#   expect_near_losses RUN OTHER STEPS: to the precision of f32
 # shellcheck shell=bash disable=SC2154 # cluster_folder is that of cluster.sh
 
 prepare_training() {
@@ -70,6 +71,14 @@ losses() {
 
 expect_equal_losses() {
   diff <(losses "$1") <(losses "$2") || fail "the losses of $1 are not those of $2"
+}
+
+# expect_near_losses RUN OTHER STEPS: of another number of ranks, to the precision of f32 over 50 steps: roundings grow, and
+# the text is that of the scripts.
+expect_near_losses() {
+  expect_steps "$1" "$3"
+  paste <(losses "$1" | cut -d: -f2) <(losses "$2" | cut -d: -f2) |
+    awk 'NR <= 50 { d = ($1 - $2) / $2; if (d > 1e-5 || d < -1e-5) exit 1 }' || fail "the losses of $1 are not near those of $2"
 }
 
 # expect_steps RUN STEPS

@@ -1,0 +1,158 @@
+#include "launch/local_saver.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log.h"
+#include "launch/byte_size.h"
+#include "launch/counted.h"
+#include "launch/local_marker.h"
+#include "launch/save_interval.h"
+#include "parallel/checkpoint/collective.h"
+#include "parallel/checkpoint/durable.h"
+#include "parallel/comm/control.h"
+
+namespace tokenwerk {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+class LocalSaver::Blocking {
+ public:
+  explicit Blocking(LocalSaver& saver) : saver_(&saver) {}
+  Blocking(const Blocking&) = delete;
+  Blocking& operator=(const Blocking&) = delete;
+  ~Blocking() { saver_->blocked_ += seconds_since(start_); }
+
+ private:
+  LocalSaver* saver_;
+  Clock::time_point start_ = Clock::now();
+};
+
+LocalSaver::LocalSaver(LocalTier tier, const CheckpointSection& section, RunLog& log)
+    : tier_(std::move(tier)), section_(section), log_(&log) {}
+
+bool LocalSaver::due(Index step) const {
+  const std::optional<Index> every = section_.local_every.steps;
+  if (every) return *every > 0 && step % *every == 0;
+  const double interval =
+      std::max(save_interval_seconds(cost_, section_.mtbf_hours.value()), took_);
+  return tier_.ranks->rank() == 0 && seconds_since(begun_) >= interval;
+}
+
+bool LocalSaver::working() const {
+  return work_.valid() && work_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+void LocalSaver::begin(Index step, std::span<const ArrayPart> parts, const std::string& state_json,
+                       double blocked, const Start& start) {
+  blocked_ = blocked;
+  begun_ = Clock::now();
+  const Blocking blocking(*this);
+  stage_ = Stage::writing;
+  save_.emplace(tier_, step, parts, state_json);
+  work_ = start([this] { save_->write(); });
+}
+
+void LocalSaver::advance() {
+  if (!save_) return;
+  {
+    const Blocking blocking(*this);
+    next_stage();
+  }
+  if (ended_) conclude();
+}
+
+void LocalSaver::wait() {
+  if (!save_) return;
+  {
+    const Blocking blocking(*this);
+    while (!ended_) next_stage();
+  }
+  conclude();
+}
+
+void LocalSaver::next_stage() {
+  if (work_.valid()) work_.get();
+  try {
+    if (stage_ == Stage::writing) {
+      save_->hand_over();
+      stage_ = Stage::checking;
+      work_ = worker_.submit([this] { save_->check_copies(); });
+      return;
+    }
+    save_->finish();
+    if (tier_.ranks->rank() == 0) mark(save_->step());
+    if (tier_.leads())
+      (void)worker_.submit(
+          [this, step = save_->step()] { remove_generations_before(tier_, step); });
+    ended_ = "";
+  } catch (const CheckpointError& error) {  // the same on every rank
+    save_->abandon();
+    ended_ = error.what();
+  }
+}
+
+/// Whoever watches the run sees that it goes forward.
+void LocalSaver::mark(Index step) const {
+  const std::string fault = fault_of_work([&] {
+    write_local_marker(section_.directory.value(), {tier_.folder.filename().string(), step});
+  });
+  if (!fault.empty()) log_warning("{}", fault);
+}
+
+void LocalSaver::conclude() {
+  const Index step = save_->step();
+  const std::uint64_t bytes = save_->bytes();
+  const std::string fault = std::exchange(ended_, std::nullopt).value();
+  save_.reset();
+  if (fault.empty()) {
+    saved(step, bytes);
+  } else {
+    failed(step, fault);
+  }
+}
+
+void LocalSaver::saved(Index step, std::uint64_t bytes) {
+  cost_ = blocked_;
+  took_ = seconds_since(begun_);
+  all_blocked_ += blocked_;
+  const bool first = ++generations_ == 1;
+  const Index most =
+      first ? all_reduce(*tier_.ranks, static_cast<Index>(bytes), Reduction::max) : 0;
+  if (tier_.ranks->rank() != 0) return;
+  log_->event({.name = "saved_local", .step = step, .seconds_lost = cost_});
+  if (first) {
+    const std::string where = tier_.hosts.hosts() == 1
+                                  ? "this host"
+                                  : count_of(tier_.hosts.hosts(), "host") + " and sent to the next";
+    log_->note(
+        fmt::format("step {}  local generation kept on {}: {} a rank at most  ({:.3f} s, training "
+                    "waited {:.3f} s)",
+                    step, where, size_text(static_cast<std::size_t>(most)), took_, cost_));
+  }
+}
+
+void LocalSaver::failed(Index step, const std::string& what) const {
+  if (tier_.ranks->rank() != 0) return;
+  log_->event({.name = "local_save_failed", .step = step, .what = what});
+  log_warning("step {}: local generation not kept: {}", step, what);
+}
+
+void LocalSaver::clear() {
+  if (generations_ > 0 && tier_.ranks->rank() == 0)
+    log_->note(fmt::format("{} kept, training waited {:.3f} s for them",
+                           count_of(generations_, "local generation"), all_blocked_));
+  if (!tier_.leads()) return;
+  const auto remove = [this] { return fault_of_work([this] { remove_path(tier_.folder); }); };
+  const std::string fault = worker_.submit(remove).get();  // behind what it removes already
+  if (!fault.empty()) log_warning("{}", fault);
+}
+
+}  // namespace tokenwerk

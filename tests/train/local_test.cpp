@@ -1,0 +1,171 @@
+/// Runs that go on from what the hosts hold, without a checkpoint.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/support/training.h"
+
+namespace tokenwerk {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+namespace fs = std::filesystem;
+
+class Local : public testing::Test {
+ protected:
+  using Flags = std::vector<std::string>;
+
+  /// Keeps a generation every five steps, and a checkpoint at the end only.
+  static Flags with(const Flags& more) {
+    Flags flags{"--checkpoint.local",       "disk/{host}",
+                "--checkpoint.every",       "0",
+                "--checkpoint.local_every", "5"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return flags;
+  }
+  [[nodiscard]] CommandResult run(const std::vector<std::string>& command) const {
+    auto variables = training_environment();
+    variables["TOKENWERK_ALLOW_INJECT"] = "1";
+    return run_command(command, folder_.path(), variables);
+  }
+  /// Ends before step 13; what is due before is written by then.
+  void kill(int ranks, const std::string& name, const Flags& flags = {}) const {
+    Flags all = with(flags);
+    all.insert(all.end(), {"--checkpoint.async", "false", "--inject", "kill:rank=0,step=13"});
+    EXPECT_NE(run(folder_.command(ranks, name, all)).exit_code, 0);
+  }
+  [[nodiscard]] std::vector<fs::path> files(const std::string& ending) const {
+    std::vector<fs::path> out;
+    if (!fs::exists(folder_.path() / "disk")) return out;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path() / "disk"))
+      if (entry.path().filename().string().ends_with(ending)) out.push_back(entry.path());
+    return out;
+  }
+  [[nodiscard]] std::string events(const std::string& name) const {
+    return folder_.bytes(name + "/events.jsonl");
+  }
+
+  const TrainingFolder folder_{gpt_model};
+};
+
+TEST_F(Local, AKilledRunGoesOnBitForBitWithoutAnyCheckpoint) {
+  const std::vector<Flags> layouts{
+      {}, {"--parallel.zero", "1"}, {"--parallel.zero", "3", "--parallel.tensor", "2"}};
+  for (std::size_t i = 0; i < layouts.size(); ++i) {
+    const int ranks = 1 << i;
+    const std::string name = std::to_string(ranks);
+    folder_.train(ranks, "whole" + name, layouts[i]);
+    kill(ranks, name, layouts[i]);
+    EXPECT_TRUE(fs::is_empty(folder_.path() / name / "checkpoints") ||
+                !fs::exists(folder_.path() / folder_.checkpoint(name, 10)));
+    Flags flags = with(layouts[i]);
+    flags.insert(flags.end(), {"--checkpoint.resume", "latest"});
+    const CommandResult result = folder_.train(ranks, name, flags);
+    EXPECT_THAT(result.output, HasSubstr("resumes after step 10"));
+    EXPECT_THAT(events(name), HasSubstr("the local generation of step 10"));
+    EXPECT_THAT(events(name), HasSubstr("there is no checkpoint"));
+    EXPECT_EQ(folder_.losses(name), folder_.losses("whole" + name));
+    EXPECT_TRUE(files(".h5").empty());  // the run has ended and is saved
+  }
+}
+
+TEST_F(Local, AnotherNumberOfRanksGoesOnWithTheSameLosses) {
+  folder_.train(1, "whole");
+  for (const Flags& layout :
+       std::vector<Flags>{{"--parallel.zero", "3"}, {"--parallel.tensor", "2"}}) {
+    const std::string name = layout.front();
+    kill(4, name, layout);
+    const CommandResult result =
+        folder_.train(2, name, with({"--parallel.zero", "1", "--checkpoint.resume", "latest"}));
+    EXPECT_THAT(result.output, HasSubstr("resumes after step 10"));
+    expect_same_losses(folder_.losses(name), folder_.losses("whole"));
+  }
+}
+
+TEST_F(Local, ADamagedGenerationIsSetAsideAndTheCheckpointUsed) {
+  folder_.train(2, "whole");
+  kill(2, "run", {"--checkpoint.every", "8"});
+  const auto shards = files("rank-00001.h5");
+  ASSERT_FALSE(shards.empty());
+  for (const fs::path& shard : shards) {
+    std::string bytes = test::read_file(shard);
+    bytes[bytes.size() / 2] ^= 1;
+    test::write_file(shard, bytes);
+  }
+  const CommandResult result = folder_.train(2, "run", with({"--checkpoint.resume", "latest"}));
+  EXPECT_THAT(result.output, HasSubstr("rank-00001.h5 is damaged"));
+  EXPECT_THAT(result.output, HasSubstr("what rank 1 wrote is on no host that is left"));
+  EXPECT_THAT(result.output, HasSubstr("resumes after step 8"));
+  EXPECT_THAT(events("run"), HasSubstr("the checkpoint of step 8"));
+  EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
+}
+
+TEST_F(Local, ANewerCheckpointIsUsedAndWhatAFreshRunFindsGoes) {
+  kill(2, "run", {"--checkpoint.every", "12"});
+  EXPECT_THAT(
+      folder_
+          .train(2, "run", with({"--checkpoint.resume", "latest", "--training.stop_after", "14"}))
+          .output,
+      HasSubstr("resumes after step 12"));
+  kill(2, "other");
+  const auto before = files(".h5");
+  EXPECT_FALSE(before.empty());
+  kill(2, "other");
+  for (const fs::path& shard : before) EXPECT_FALSE(fs::exists(shard));
+}
+
+TEST_F(Local, AGenerationIsNoCheckpointForARunThatEnds) {
+  kill(2, "run");
+  folder_.train(2, "run", with({"--checkpoint.resume", "latest", "--training.stop_after", "10"}));
+  EXPECT_EQ(folder_.tokenwerk({"checkpoint", "verify", folder_.checkpoint("run", 10)}).exit_code,
+            0);
+}
+
+TEST_F(Local, AFolderThatCannotBeWrittenStopsNoTraining) {
+  folder_.train(2, "whole");
+  test::write_file(folder_.path() / "disk", "in the way");
+  const CommandResult result = folder_.train(2, "run", with({}));
+  EXPECT_THAT(result.output, HasSubstr("step 5: local generation not kept: "));
+  EXPECT_THAT(result.output, HasSubstr("step 15: local generation not kept: "));
+  EXPECT_THAT(result.output, HasSubstr("all ranks are on one host"));
+  EXPECT_THAT(events("run"), HasSubstr("\"local_save_failed\""));
+  EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
+}
+
+TEST_F(Local, ItIsWrittenBesideCheckpointsAndWhileTrainingWaits) {
+  folder_.train(2, "whole");
+  for (const std::string async : {"true", "false"}) {
+    const CommandResult result =
+        folder_.train(2, async, with({"--checkpoint.every", "10", "--checkpoint.async", async}));
+    EXPECT_THAT(result.output, HasSubstr("local generation kept on this host"));
+    EXPECT_THAT(result.output, Not(HasSubstr("not kept")));
+    EXPECT_EQ(folder_.losses(async), folder_.losses("whole"));
+    EXPECT_EQ(folder_.tokenwerk({"checkpoint", "verify", folder_.checkpoint(async, 10)}).exit_code,
+              0);
+  }
+}
+
+TEST_F(Local, TheSupervisorCountsGenerationsAsProgress) {
+  folder_.train(2, "whole");
+  Flags arguments{"launch",          "recipe.toml", "--ranks-per-host", "2",
+                  "--log.directory", "run",         "--restarts",       "1"};
+  const Flags flags = with({"--checkpoint.async", "false"});
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  for (const char* fault : {"kill:rank=1,step=9", "kill:rank=0,step=13,attempt=2",
+                            "kill:rank=1,step=18,attempt=3", "kill:rank=1,step=17,attempt=4"})
+    arguments.insert(arguments.end(), {"--inject", fault});
+  const CommandResult result = run(tokenwerk_command(1, arguments));
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("from what the hosts hold of step 10"));
+  for (const char* from : {"the local generation of step 5", "the local generation of step 10",
+                           "the local generation of step 15"})
+    EXPECT_THAT(events("run"), HasSubstr(from));
+  EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
+}
+
+}  // namespace
+}  // namespace tokenwerk
