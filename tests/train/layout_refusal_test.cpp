@@ -51,7 +51,8 @@ TEST(LayoutRefusal, WantsTheSameFlagsOnEveryRank) {
   command.insert(command.end(), other.begin(), other.end());
   const CommandResult result = run_command(command, folder.path(), training_environment());
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_EQ(count_of(result.output, "rank 3: recipe.toml: this rank was started with other flags"), 1u)
+  EXPECT_EQ(count_of(result.output, "rank 3: recipe.toml: this rank was started with other flags"),
+            1u)
       << result.output;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "run"));
 }
