@@ -27,7 +27,7 @@ TEST(Start, NoRankButTheFirstReadsRecipeOrSchedule) {
                                        here + "/data/text",
                                        "--data.validation",
                                        here + "/data/text.validation",
-                                       "--training.steps",
+                                       "--training.stop_after",
                                        "3"};
   const CommandResult alike =
       run_command(folder.command(2, here + "/alike", flags), folder.path(), training_environment());
@@ -48,7 +48,7 @@ TEST(Start, NoRankButTheFirstReadsRecipeOrSchedule) {
 
 TEST(Start, SaysWhereTheTimeUntilTheFirstStepWent) {
   const TrainingFolder folder(gpt_model);
-  const CommandResult result = folder.train(2, "run", {"--training.steps", "2"});
+  const CommandResult result = folder.train(2, "run", {"--training.stop_after", "2"});
   std::smatch found;
   ASSERT_TRUE(std::regex_search(
       result.output, found,
