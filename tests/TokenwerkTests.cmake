@@ -1,5 +1,6 @@
 # tokenwerk_tests(NAME LABEL PATTERN... LIBRARIES ...) makes one gtest program of all files that match, but for those of
-# several processes (*_dist_test.cpp), and registers each of its tests with ctest under the label.
+# several processes (*_dist_test.cpp), and registers each of its tests with ctest under the label, but for suites that are
+# named Long.
 function(tokenwerk_tests name label)
   cmake_parse_arguments(ARG "" "" "PATTERNS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARG_PATTERNS})
@@ -10,7 +11,7 @@ function(tokenwerk_tests name label)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} tokenwerk_test_support GTest::gtest GTest::gtest_main tokenwerk_common)
   target_compile_definitions(${name} PRIVATE TW_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}")
-  gtest_discover_tests(${name} TEST_PREFIX ${label}. PROPERTIES LABELS ${label} TIMEOUT 600 DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(${name} TEST_PREFIX ${label}. TEST_FILTER -Long* PROPERTIES LABELS ${label} TIMEOUT 600 DISCOVERY_TIMEOUT 60)
 endfunction()
 
 # tokenwerk_mpi_tests(NAME RANKS ... PATTERNS ... LIBRARIES ...) makes one gtest program of all files that
@@ -96,6 +97,8 @@ add_dependencies(train_tests tokenwerk)
 add_test(NAME train.damaged_checkpoints_long
   COMMAND train_tests --gtest_also_run_disabled_tests --gtest_filter=*DISABLED_NeverInAThousandForms)
 set_tests_properties(train.damaged_checkpoints_long PROPERTIES LABELS "train;long" TIMEOUT 3600)
+add_test(NAME train.suites_long COMMAND train_tests --gtest_filter=Long*)
+set_tests_properties(train.suites_long PROPERTIES LABELS "train;long" TIMEOUT 1200 PROCESSORS 2)
 add_test(NAME train.chaos_long
   COMMAND train_tests --gtest_also_run_disabled_tests --gtest_filter=*DISABLED_AHundredKillsChangeNoBit)
 set_tests_properties(train.chaos_long PROPERTIES LABELS "train;long" TIMEOUT 3600 PROCESSORS 2)

@@ -149,7 +149,8 @@ TEST_F(Local, ItIsWrittenBesideCheckpointsAndWhileTrainingWaits) {
   }
 }
 
-TEST_F(Local, TheSupervisorCountsGenerationsAsProgress) {
+using LongLocal = Local;
+TEST_F(LongLocal, TheSupervisorCountsGenerationsAsProgress) {
   folder_.train(2, "whole");
   Flags arguments{"launch",          "recipe.toml", "--ranks-per-host", "2",
                   "--log.directory", "run",         "--restarts",       "1"};

@@ -79,7 +79,8 @@ TEST_F(Replicas, NobodyIsBlamedWhereTwoDiffer) {
   }
 }
 
-TEST_F(Replicas, AnUndisturbedRunIsLeftInPeaceWithTheSameLosses) {
+using LongReplicas = Replicas;
+TEST_F(LongReplicas, AnUndisturbedRunIsLeftInPeaceWithTheSameLosses) {
   folder_.train(4, "plain");
   for (const Flags& layout :
        {Flags{}, Flags{"--parallel.zero", "1"}, Flags{"--parallel.zero", "2"},
@@ -151,7 +152,7 @@ TEST_F(Replicas, OfTwoThatComputeDifferentlyNobodyIsBlamed) {
   }
 }
 
-TEST_F(Replicas, AnUndisturbedReplayFindsNothingAndChangesNoLoss) {
+TEST_F(LongReplicas, AnUndisturbedReplayFindsNothingAndChangesNoLoss) {
   folder_.train(4, "plain");
   for (const Flags& layout : {Flags{}, Flags{"--parallel.zero", "2", "--training.micro_batch", "2"},
                               Flags{"--parallel.zero", "3"},

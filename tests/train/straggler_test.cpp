@@ -47,7 +47,7 @@ TEST(Straggler, IsNobodyWhereAllAreAsSlow) {
   EXPECT_THAT(folder.bytes("run/events.jsonl"), Not(HasSubstr("straggler")));
 }
 
-TEST(Straggler, IsNotTheStageThatWorksMore) {
+TEST(LongStraggler, IsNotTheStageThatWorksMore) {
   const TrainingFolder folder(gpt_model);
   const CommandResult result = train(folder, {"0.8", "0.75", "0.1", "0.1"},
                                      {"--parallel.pipeline", "2", "--parallel.data", "2"});
