@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <set>
-
-#include "core/error.h"
 
 namespace tokenwerk {
 namespace {
@@ -73,11 +70,18 @@ double all_reduce(Communicator& comm, double mine, Reduction reduction, CallSite
   return mine;
 }
 
+// In halves of 32 bits, which doubles count exactly.
 Index all_reduce(Communicator& comm, Index mine, Reduction reduction, CallSite site) {
-  constexpr double most = 0x1p53;  // up to here a double counts exactly
-  const double out = all_reduce(comm, static_cast<double>(mine), reduction, site);
-  TW_CHECK(std::abs(out) < most, "a sum of ", out, " is no exact count any more");
-  return static_cast<Index>(out);
+  std::array<double, 2> halves{static_cast<double>(mine >> 32),
+                               static_cast<double>(mine & 0xffffffff)};
+  if (reduction == Reduction::sum) {
+    all_reduce(comm, halves, reduction, site);
+  } else {
+    const double high = all_reduce(comm, halves[0], reduction, site);
+    const double low = all_reduce(comm, halves[0] == high ? halves[1] : 0.0, reduction, site);
+    halves = {high, low};
+  }
+  return static_cast<Index>(halves[0]) * (Index{1} << 32) + static_cast<Index>(halves[1]);
 }
 
 void all_reduce(Communicator& comm, std::span<double> figures, Reduction reduction, CallSite site) {

@@ -24,7 +24,7 @@ void collect_strings(Communicator&, const std::string& mine, int root,
 [[nodiscard]] std::string broadcast_string(Communicator&, const std::string& mine, int root = 0,
                                            CallSite site = CallSite::current());
 /// Sum (in an order fixed by the number of ranks, the same bits everywhere) or maximum of every
-/// rank's figure; in log2 p rounds, as all that follows. Sums of counts stay below 2^53.
+/// rank's figure; in log2 p rounds, as all that follows.
 [[nodiscard]] double all_reduce(Communicator&, double mine, Reduction reduction = Reduction::sum,
                                 CallSite site = CallSite::current());
 [[nodiscard]] Index all_reduce(Communicator&, Index mine, Reduction reduction = Reduction::sum,

@@ -53,7 +53,12 @@ TEST(Control, ReducesFiguresToTheSameBitsEverywhere) {
   EXPECT_EQ(all_reduce_or(*world.comm, std::uint64_t{1} << world.rank()), (1u << p) - 1u);
   double sum = 0.0;
   for (int rank = 0; rank < p; ++rank) sum += 0.1 * rank;
-  EXPECT_EQ(all_reduce(*world.comm, 0.1 * world.rank()), sum);
+  const double found = all_reduce(*world.comm, 0.1 * world.rank());
+  EXPECT_DOUBLE_EQ(found, sum);
+  for (const std::string& other : gather_strings(*world.comm, fmt::format("{:a}", found)))
+    EXPECT_EQ(other, fmt::format("{:a}", found));
+  EXPECT_EQ(all_reduce(*world.comm, (Index{7} << 40) - world.rank(), Reduction::max),
+            Index{7} << 40);
   EXPECT_EQ(all_reduce(*world.comm, 0.5 * world.rank(), Reduction::max),
             0.5 * static_cast<double>(p - 1));
 }
