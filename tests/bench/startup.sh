@@ -49,7 +49,7 @@ start() {
   sed -n 's/.*start-up: //p' log | grep -oE '[0-9]+\.[0-9]+' | paste -sd ' '
 }
 
-echo "machine  $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores"
+echo "machine  $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(env -u OMP_NUM_THREADS nproc) cores"
 echo '| ranks | whole | loading | MPI | recipe | device | communicators | data | model | checkpoint | first step | other |'
 echo '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |'
 for ranks in "${counts[@]}"; do
