@@ -77,8 +77,9 @@ std::shared_ptr<RecipeArguments> add_recipe_options(CLI::App& command) {
         ->group(fmt::format("[{}]", key.section));
   }
   command
-      .add_option("--inject", recipe->injections,
-                  "A fault, for tests: kill:rank=3,step=17; or stop, exit, slow:...,seconds=0.5")
+      .add_option(
+          "--inject", recipe->injections,
+          "A fault, for tests: kill:rank=3,step=17; or stop, exit, slow, flip, corrupt, nan, spike")
       ->type_name("FAULT")
       ->take_all();
   command.allow_extras();

@@ -19,6 +19,8 @@ std::string_view source_root() {
 std::string text_of(const CallSite& site) {
   std::string_view file = site.file_name();
   if (file.starts_with(source_root())) file.remove_prefix(source_root().size());
+  // A compiler cache names files from the build folder.
+  while (file.starts_with("../")) file.remove_prefix(3);
   return fmt::format("{}:{}", file, site.line());
 }
 

@@ -5,8 +5,9 @@
 /// index into the folder of its host, and the next host in a ring keeps a copy of both:
 ///
 ///     LOCAL/RUN/step-00000100.7f3a91c2/rank-00003.h5    this host's own
-///                                      rank-00003.json  its index, written last: a manifest's
-///                                      share copy-00001.h5    the host before's copy-00001.json
+///                                      rank-00003.json  its index, written last
+///                                      copy-00001.h5    the host before's shard
+///                                      copy-00001.json  and its index, written last
 
 #include <filesystem>
 #include <optional>
