@@ -10,11 +10,13 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <sstream>
 #include <vector>
 
 #include "core/cpu/parallel_for.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
+#include "launch/cgroup.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -157,6 +159,13 @@ Cores cores() {
   return {known ? CPU_COUNT(&set) : present, present};
 }
 
-HostMemory host_memory() { return {meminfo("MemTotal"), meminfo("MemAvailable")}; }
+HostMemory host_memory() {
+  const std::ifstream stream("/proc/self/cgroup");
+  std::ostringstream groups;
+  groups << stream.rdbuf();
+  const GroupMemory group = group_memory(groups.str());
+  const std::size_t left = group.limit > group.used ? group.limit - group.used : 0;
+  return {std::min(meminfo("MemTotal"), group.limit), std::min(meminfo("MemAvailable"), left)};
+}
 
 }  // namespace tokenwerk

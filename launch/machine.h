@@ -38,6 +38,8 @@ struct Cores {
 };
 [[nodiscard]] Cores cores();
 
+/// Bytes that processes here may use: the host's, or what the control group of a container or of a
+/// Slurm job leaves of them.
 struct HostMemory {
   std::size_t total = 0;
   std::size_t available = 0;
