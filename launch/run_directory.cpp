@@ -4,16 +4,38 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "core/data/tokenizer.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "parallel/checkpoint/checkpoint.h"
 
 namespace tokenwerk {
 namespace fs = std::filesystem;
 namespace {
+
+/// Ranks whose mpirun was killed live on for about two seconds.
+constexpr std::chrono::seconds end_of_a_killed_run{5};
+
+/// Whether the lock is ours at the end. Where the file system knows no locks, nothing can be said.
+bool take(const FileDescriptor& lock, const fs::path& folder) {
+  const auto is_taken = [&] {
+    return flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  };
+  if (!is_taken()) return true;
+  log_info("{}: a run is still using it; waiting {} s for its end", folder.string(),
+           end_of_a_killed_run.count());
+  const auto end = std::chrono::steady_clock::now() + end_of_a_killed_run;
+  while (std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    if (!is_taken()) return true;
+  }
+  return false;
+}
 
 /// A run that starts beside the checkpoints of another would take turns with it: `keep` would
 /// remove its own, `latest` would continue the other.
@@ -63,9 +85,8 @@ void RunDirectories::hold(const fs::path& folder, const char* key) {
   FileDescriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   TW_CHECK_AS(ConfigError, lock, key, " = \"", folder.string(),
               "\": cannot be written: ", std::strerror(errno));
-  // Where the file system knows no locks, nothing can be said.
-  const bool taken = flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  TW_CHECK_AS(ConfigError, !taken, key, " = \"", folder.string(), "\": another run is using it");
+  TW_CHECK_AS(ConfigError, take(lock, folder), key, " = \"", folder.string(),
+              "\": another run is using it");
   locks_.push_back(std::move(lock));
 }
 

@@ -1,10 +1,13 @@
 /// What is wrong is said, with the file and the exit code of the design.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <csignal>
 #include <fstream>
 
+#include "core/file_descriptor.h"
 #include "tests/support/training.h"
 
 namespace tokenwerk {
@@ -185,6 +188,18 @@ TEST(Fault, ASecondRunInTheSameFoldersIsRefused) {
                "checkpoint.directory = \"run/checkpoints\": another run is using it");
   first.send(SIGUSR1);
   EXPECT_EQ(first.wait().exit_code, 75) << first.output();
+}
+
+TEST(Fault, ARunWaitsForTheLastRanksOfAKilledOne) {
+  const TrainingFolder folder(gpt_model);
+  std::filesystem::create_directories(folder.path() / "run");
+  FileDescriptor held(
+      ::open((folder.path() / "run/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  ASSERT_EQ(flock(held.get(), LOCK_EX), 0);
+  RunningCommand next(folder.command(1, "run", {}), folder.path(), training_environment());
+  ASSERT_TRUE(next.wait_for_output("a run is still using it", std::chrono::seconds(60)));
+  held.reset();
+  EXPECT_EQ(next.wait().exit_code, 0) << next.output();
 }
 
 TEST(Fault, FoldersThatCannotBeMadeAreNamedBeforeTraining) {
