@@ -119,6 +119,32 @@ Placement placed(const std::vector<Host>& hosts, Index ranks) {
   return out;
 }
 
+std::vector<Host> keepers_first(const std::vector<Host>& hosts, Index ranks,
+                                const std::vector<Host>& ring) {
+  std::set<std::string> used;
+  for (const Host& host : hosts) used.insert(host.name);
+  const auto is_needed = [&](const Host& host) {
+    const auto place = std::ranges::find(ring, host.name, &Host::name);
+    if (place == ring.end()) return false;
+    const Host& next = place + 1 == ring.end() ? ring.front() : *(place + 1);
+    const Host& before = place == ring.begin() ? ring.back() : *(place - 1);
+    return !used.contains(next.name) || !used.contains(before.name);
+  };
+  Index left = ranks_of(hosts);
+  std::vector<Host> without_ranks;
+  for (auto host = hosts.rbegin(); host != hosts.rend(); ++host) {
+    if (left - host->ranks < ranks || is_needed(*host)) continue;
+    used.erase(host->name);
+    left -= host->ranks;
+    without_ranks.insert(without_ranks.begin(), *host);
+  }
+  std::vector<Host> out;
+  std::ranges::copy_if(hosts, std::back_inserter(out),
+                       [&](const Host& host) { return used.contains(host.name); });
+  out.insert(out.end(), without_ranks.begin(), without_ranks.end());
+  return out;
+}
+
 Placement with_threads(Placement placement, Index threads) {
   placement.cores = cores().present;
   const Index most = placement.hosts.empty() ? 1 : most_ranks(placement.hosts);

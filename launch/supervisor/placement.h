@@ -26,6 +26,12 @@ struct Placement {
 /// The first hosts that hold so many ranks; the rest are spares.
 [[nodiscard]] Placement placed(const std::vector<Host>& hosts, Index ranks);
 
+/// The same hosts, those first that are to run `ranks` ranks on what a local generation left: each
+/// host of the ring that wrote it keeps its own shards and those of the one before, so that no two
+/// neighbours may both be dead or without ranks. Where that cannot be, as many as possible hold.
+[[nodiscard]] std::vector<Host> keepers_first(const std::vector<Host>& hosts, Index ranks,
+                                              const std::vector<Host>& ring);
+
 /// The same with the cores of a host, taken to be like this one, and the threads of a rank: as many
 /// as asked for; 0: the cores divided by the ranks.
 [[nodiscard]] Placement with_threads(Placement placement, Index threads);

@@ -95,6 +95,7 @@ class Supervisor {
   std::string checkpoint_;
   std::optional<LocalMarker> found_;  ///< before the first attempt
   std::optional<LocalMarker> local_;
+  std::vector<Host> ring_;                 ///< of the hosts that keep `local_`
   std::map<std::string, Index> failures_;  ///< in a row, by host
   std::optional<double> died_at_;          ///< unix time
 };
@@ -214,6 +215,7 @@ void Supervisor::count_failures(const AttemptEnd& end) {
   const std::string newest = newest_checkpoint();
   const std::optional<LocalMarker> local = newest_local();
   in_vain_ = newest == checkpoint_ && local == local_ ? in_vain_ + 1 : 0;
+  if (local != local_) ring_ = placement_.hosts;
   checkpoint_ = newest;
   local_ = local;
   std::map<std::string, Index> failures;
@@ -252,6 +254,7 @@ bool Supervisor::place_again() {
   if (!excluded.empty())
     event({.name = "excluded", .host = names_of(excluded), .what = "silent, or failed again"});
   if (!ranks) return false;
+  if (local_) left = keepers_first(left, *ranks, ring_);
   placement_ = with_threads(placed(left, *ranks), options_.threads);
   const std::string what = capacity_text(placement_, asked_);
   event({.name = "restart", .attempt = number_ + 1, .ranks = *ranks, .what = what});

@@ -58,6 +58,22 @@ Placement two_hosts(Index cores, Index threads) {
   return p;
 }
 
+TEST(Placement, PrefersHostsThatKeepWhatOthersWrote) {
+  const std::vector<Host> ring{{"n1", 2}, {"n2", 2}, {"n3", 2}, {"n4", 2}};
+  const auto used = [&](std::vector<Host> left, Index ranks) {
+    return names_of(placed(keepers_first(left, ranks, ring), ranks).hosts);
+  };
+  // Of the dead n3, n4 keeps the shards; n2's own have no other copy. n1's lie on n2.
+  EXPECT_EQ(used({ring[0], ring[1], ring[3]}, 4), "n2, n4");
+  EXPECT_EQ(used({ring[0], ring[2], ring[3]}, 4), "n1, n3");
+  EXPECT_EQ(used({ring[1], ring[2], ring[3]}, 4), "n2, n4");
+  EXPECT_EQ(used(ring, 4), "n1, n3");
+  EXPECT_EQ(used(ring, 7), "n1, n2, n3, n4") << "a host with fewer ranks is asked too";
+  // A spare keeps nothing; two ranks cannot ask two hosts.
+  EXPECT_EQ(used({ring[0], ring[1], ring[3], {"n5", 2}}, 6), "n1, n2, n4");
+  EXPECT_EQ(used({ring[0], ring[1], ring[3]}, 2), "n2");
+}
+
 TEST(StartCommand, BindsRanksToCoresOfTheirOwn) {
   const std::string text =
       start_command(Starter::mpirun, two_hosts(8, 4), {"tokenwerk", "train", "my run.toml"},
