@@ -123,6 +123,11 @@ void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
   begin(what, due, copies_fit(what.parts));
 }
 
+void CheckpointSaver::gone_back(std::optional<Index> saved) {
+  saved_step_ = saved;
+  if (local_) local_->gone_back(saved.value_or(0));
+}
+
 bool CheckpointSaver::finish(const Savable& what) {
   wait();
   if (saved_step_ != what.step) begin(what, {.save = true}, false);

@@ -51,7 +51,7 @@ class CheckpointSaver {
   /// Ends the save under way.
   void wait();
   /// The run has gone back to the checkpoint of this step; empty: to its beginning.
-  void gone_back(std::optional<Index> saved) { saved_step_ = saved; }
+  void gone_back(std::optional<Index> saved);
   /// At the end of a run: whether its last step is saved. Tries once more if it is not.
   [[nodiscard]] bool finish(const Savable& what);
 

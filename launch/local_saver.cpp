@@ -145,6 +145,11 @@ void LocalSaver::failed(Index step, const std::string& what) const {
   log_warning("step {}: local generation not kept: {}", step, what);
 }
 
+void LocalSaver::gone_back(Index step) {
+  if (!tier_.leads()) return;
+  worker_.submit([this, step] { remove_generations_after(tier_, step); }).get();
+}
+
 void LocalSaver::clear() {
   if (generations_ > 0 && tier_.ranks->rank() == 0)
     log_->note(fmt::format("{} kept, training waited {:.3f} s for them",

@@ -41,6 +41,9 @@ class LocalSaver {
   void advance();
   /// Ends the one under way.
   void wait();
+  /// The run goes on from this step again, leaving a batch out: of what the hosts hold of later
+  /// steps, which know nothing of that, it may not go on.
+  void gone_back(Index step);
   /// The run has ended and is saved: this run's folder goes from the hosts.
   void clear();
 
