@@ -141,6 +141,8 @@ std::vector<std::string> command_in_job(const LaunchArguments& launch) {
     resumes = resumes || flag.key == "checkpoint.resume";
   }
   if (!resumes) out.insert(out.end(), {"--checkpoint.resume", "latest"});
+  for (const std::string& fault : launch.recipe->injections)
+    out.insert(out.end(), {"--inject", fault});
   return out;
 }
 

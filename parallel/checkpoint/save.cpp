@@ -55,7 +55,9 @@ StagedSave::StagedSave(Communicator& ranks, const fs::path& directory, Index ste
                        std::span<const ArrayPart> parts, std::string_view state_json)
     : ranks_(&ranks), shard_(aside(directory / step_folder(step)) / shard_file(ranks.rank())) {
   together(ranks, [&] { writer_.emplace(parts); });
-  const std::vector<std::string> shares = gather_strings(ranks, to_text(writer_->arrays()));
+  std::vector<std::string> shares;  // on rank 0: at 10,000 ranks the others need no such list
+  collect_strings(ranks, to_text(writer_->arrays()), 0,
+                  [&](int, const std::string& share) { shares.push_back(share); });
   on_first_rank(ranks, [&] {
     manifest_ = merged(shares);
     manifest_.step = step;
