@@ -85,7 +85,8 @@ std::string machine_report(const MpiEnvironment& environment, const DoctorOption
   const double f32 = measured_matrix_peak(*device, *stream, DType::f32);
   const double bf16 = measured_matrix_peak(*device, *stream, DType::bf16);
   return line("processor", device->facts().name) +
-         line("cores", fmt::format("{} of {}", core.usable, core.present)) +
+         line("cores", fmt::format("{}, {} of {} hardware threads", core.physical, core.usable,
+                                   core.present)) +
          line("kernels", cpu::name_of(cpu::isa())) +
          line("memory", fmt::format("{}, {} available", gibibytes(memory.total),
                                     gibibytes(memory.available))) +

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -156,7 +157,21 @@ Cores cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   const bool known = sched_getaffinity(0, sizeof(set), &set) == 0;
-  return {known ? CPU_COUNT(&set) : present, present};
+  std::vector<int> usable;
+  for (int i = 0; i < CPU_SETSIZE; ++i)
+    if (known ? CPU_ISSET(i, &set) : i < present) usable.push_back(i);
+  return {static_cast<int>(usable.size()), physical_cores(usable), present};
+}
+
+int physical_cores(const std::vector<int>& hardware_threads, const std::filesystem::path& system) {
+  std::set<std::string> cores;
+  for (const int thread : hardware_threads) {
+    std::ifstream stream(system / fmt::format("cpu{}", thread) / "topology/thread_siblings_list");
+    std::string siblings = fmt::format("cpu {}", thread);  // where the file is missing
+    std::getline(stream, siblings);
+    cores.insert(siblings);
+  }
+  return static_cast<int>(cores.size());
 }
 
 HostMemory host_memory() {

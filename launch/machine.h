@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/device.h"
 #include "parallel/comm/communicator.h"
@@ -31,12 +32,19 @@ struct DiskSpeed {
 /// read; leaves nothing behind.
 [[nodiscard]] DiskSpeed measured_disk_speed(const std::filesystem::path& folder, std::size_t bytes);
 
-/// Cores this process may run on, and those of the host.
+/// What this process may run on: hardware threads as the system counts them, and the cores that
+/// they belong to; `present` are all hardware threads of the host.
 struct Cores {
   int usable = 1;
+  int physical = 1;
   int present = 1;
 };
 [[nodiscard]] Cores cores();
+
+/// The number of cores that these hardware threads belong to, as `system` tells it (thread_siblings
+/// of Linux's sysfs-devices-system-cpu); one each where it says nothing.
+[[nodiscard]] int physical_cores(const std::vector<int>& hardware_threads,
+                                 const std::filesystem::path& system = "/sys/devices/system/cpu");
 
 /// Bytes that processes here may use: the host's, or what the control group of a container or of a
 /// Slurm job leaves of them.

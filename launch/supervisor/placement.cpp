@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 
 #include "core/error.h"
+#include "launch/counted.h"
 #include "launch/machine.h"
 
 extern char** environ;
@@ -17,8 +19,11 @@ namespace {
 
 /// Whether a rank on another host has to be given this variable.
 bool is_passed_on(std::string_view name) {
-  constexpr std::array<std::string_view, 5> families{"TOKENWERK_", "OMP_", "NCCL_", "CUDA_",
-                                                     "UCX_"};
+  constexpr std::array<std::string_view, 11> families{"TOKENWERK_", "OMP_",    "GOMP_",   "NCCL_",
+                                                      "CUDA_",      "CUDNN_",  "CUBLAS_", "UCX_",
+                                                      "DNNL_",      "ONEDNN_", "HDF5_"};
+  // Slurm gives each host its own, and users of others mean all of them.
+  if (name == "CUDA_VISIBLE_DEVICES" && std::getenv("SLURM_JOB_ID") != nullptr) return false;
   return name == "LD_LIBRARY_PATH" ||
          std::ranges::any_of(families, [&](auto family) { return name.starts_with(family); });
 }
@@ -32,6 +37,16 @@ std::set<std::string> passed_on(const std::map<std::string, std::string>& variab
   }
   for (const auto& [name, value] : variables) names.insert(name);
   return names;
+}
+
+/// Those of this host, or of them what a Slurm job was given; Slurm counts hardware threads where
+/// it knows them.
+Cores cores_of_a_host() {
+  Cores here = cores();
+  const char* given = std::getenv("SLURM_CPUS_ON_NODE");
+  const auto cpus = number_of<int>(given == nullptr ? "" : given);
+  if (cpus && *cpus > 0) here.physical = std::min(here.physical, *cpus);
+  return here;
 }
 
 bool is_uniform(const std::vector<Host>& hosts) {
@@ -85,7 +100,7 @@ std::vector<std::string> srun_arguments(const Placement& p) {
                                fmt::format("--ntasks={}", p.ranks),
                                fmt::format("--ntasks-per-node={}", p.hosts.front().ranks)};
   if (has_cores(p)) {
-    out.push_back(fmt::format("--cpus-per-task={}", p.threads));
+    out.push_back(fmt::format("--cpus-per-task={}", p.threads * p.hardware_threads));
     out.emplace_back("--cpu-bind=cores");
   } else {
     out.insert(out.end(), {"--overcommit", "--cpu-bind=none"});
@@ -146,7 +161,9 @@ std::vector<Host> keepers_first(const std::vector<Host>& hosts, Index ranks,
 }
 
 Placement with_threads(Placement placement, Index threads) {
-  placement.cores = cores().present;
+  const Cores here = cores_of_a_host();
+  placement.cores = here.physical;
+  placement.hardware_threads = std::max(1, here.usable / here.physical);
   const Index most = placement.hosts.empty() ? 1 : most_ranks(placement.hosts);
   placement.threads = threads > 0 ? threads : std::max<Index>(1, placement.cores / most);
   return placement;

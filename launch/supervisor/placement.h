@@ -19,8 +19,9 @@ struct Placement {
   std::vector<Host> hosts;   ///< those that get ranks, each with as many as it gets
   std::vector<Host> spares;  ///< the others
   Index ranks = 1;
-  Index threads = 1;  ///< of a rank
-  Index cores = 1;    ///< of a host
+  Index threads = 1;           ///< of a rank
+  Index cores = 1;             ///< of a host, that the run may use
+  Index hardware_threads = 1;  ///< of a core
 };
 
 /// The first hosts that hold so many ranks; the rest are spares.
@@ -32,8 +33,8 @@ struct Placement {
 [[nodiscard]] std::vector<Host> keepers_first(const std::vector<Host>& hosts, Index ranks,
                                               const std::vector<Host>& ring);
 
-/// The same with the cores of a host, taken to be like this one, and the threads of a rank: as many
-/// as asked for; 0: the cores divided by the ranks.
+/// The same with the cores of a host, taken to be like this one (within a Slurm job: those that it
+/// got here), and the threads of a rank: as many as asked for; 0: the cores divided by the ranks.
 [[nodiscard]] Placement with_threads(Placement placement, Index threads);
 
 /// A program to start: its arguments, itself first, and what is added to its environment.
@@ -47,7 +48,7 @@ struct Command {
 
 /// Starts `program`, its arguments after it, on every rank of the placement: ranks by host, each
 /// bound to cores of its own where there are enough, with the variables and those of ours that
-/// tokenwerk and its libraries read (TOKENWERK_*, OMP_*, NCCL_*, CUDA_*, UCX_*, LD_LIBRARY_PATH).
+/// tokenwerk and its libraries read (TOKENWERK_*, OMP_*, NCCL_*, CUDA_*, HDF5_*, ...).
 /// Throws ConfigError for hosts of different numbers of ranks under srun, which knows one for all.
 [[nodiscard]] Command start_command(Starter starter, const Placement& placement,
                                     const std::vector<std::string>& program,

@@ -28,6 +28,17 @@ TEST(Machine, HasBandwidthCoresAndMemory) {
   EXPECT_GT(host_memory().available, 0u);
 }
 
+TEST(Machine, CountsHardwareThreadsOfACoreOnce) {
+  const test::TemporaryFolder system;  // four cores of two threads, as Linux numbers them
+  for (int i = 0; i < 8; ++i)
+    test::write_file(system.path() / fmt::format("cpu{}/topology/thread_siblings_list", i),
+                     fmt::format("{},{}\n", i % 4, i % 4 + 4));
+  EXPECT_EQ(physical_cores({0, 1, 2, 3, 4, 5, 6, 7}, system.path()), 4);
+  EXPECT_EQ(physical_cores({1, 5, 6}, system.path()), 2);
+  EXPECT_EQ(physical_cores({1, 5, 9, 10}, system.path()), 3) << "of 9 and 10 nothing is known";
+  EXPECT_LE(cores().physical, cores().usable);
+}
+
 TEST(Machine, MeasuresADiskAndLeavesNothingThere) {
   const test::TemporaryFolder folder;
   const DiskSpeed speed = measured_disk_speed(folder.path(), 1 << 20);
