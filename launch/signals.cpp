@@ -1,5 +1,7 @@
 #include "launch/signals.h"
 
+#include <signal.h>
+
 #include <csignal>
 #include <cstdlib>
 
@@ -14,14 +16,25 @@ void request(int signal) {
   if (signal == SIGINT) std::signal(signal, SIG_DFL);
 }
 
+/// Of this thread, and of those that it makes from then on.
+void mask(int how) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR1);
+  pthread_sigmask(how, &signals, nullptr);
+}
+
 /// mpirun tells its ranks so; srun, also with Open MPI's PMIx, does not.
 bool under_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr; }
 
 }  // namespace
 
+void hold_stop_requests() { mask(SIG_BLOCK); }
+
 StopRequest::StopRequest(int ranks) : hears_all_(ranks == 1 || !under_mpirun()) {
   requested = 0;
   std::signal(SIGUSR1, request);
+  mask(SIG_UNBLOCK);
   if (hears_all_) {
     std::signal(SIGINT, request);
     std::signal(SIGTERM, request);

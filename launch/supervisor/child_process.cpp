@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 
@@ -55,7 +56,9 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() == parent) {
     if (heard >= 0) ::dup2(heard, stream);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::signal(signal, SIG_DFL);
+    // After exec what is heard here is back at its default, and what is ignored stays so: but not
+    // what a supervisor sends.
+    for (const int signal : {SIGTERM, SIGUSR1}) ::signal(signal, SIG_DFL);
     ::execvpe(arguments[0], arguments, environment);
   }
   const int fault = errno;
@@ -108,11 +111,14 @@ std::optional<int> ChildProcess::wait(std::chrono::milliseconds limit) {
 }
 
 void ChildProcess::take_lines(std::chrono::milliseconds limit) {
+  constexpr int most_at_a_time = 64;       // who never stops talking is still watched
   pollfd wanted{heard_.get(), POLLIN, 0};  // a descriptor of -1 is only a wait
   std::array<char, 4096> bytes{};
-  while (::poll(&wanted, 1, static_cast<int>(limit.count())) > 0) {
+  for (int i = 0; i < most_at_a_time; ++i) {
+    if (::poll(&wanted, 1, static_cast<int>(limit.count())) <= 0) return;
     const ssize_t count = ::read(heard_.get(), bytes.data(), bytes.size());
     if (count <= 0) {
+      if (!rest_.empty()) listener_.take(std::exchange(rest_, {}));
       heard_ = {};
       return;
     }

@@ -1,9 +1,5 @@
 #include "launch/supervisor/stop_signals.h"
 
-#include <signal.h>
-
-#include <initializer_list>
-
 namespace tokenwerk {
 namespace {
 
@@ -12,20 +8,21 @@ volatile sig_atomic_t requests = 0;
 
 void request(int /*signal*/) { requests = requests + 1; }
 
-void handle(void (*handler)(int)) {
-  struct sigaction action {};
-  action.sa_handler = handler;  // without SA_RESTART: what waits wakes up
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaction(signal, &action, nullptr);
-}
-
 }  // namespace
 
 StopSignals::StopSignals() {
   requests = 0;
-  handle(request);
+  struct sigaction action {};
+  action.sa_handler = request;  // without SA_RESTART: what waits wakes up
+  for (std::size_t i = 0; i < heard_.size(); ++i) {
+    sigaction(heard_[i], nullptr, &before_[i]);
+    if (before_[i].sa_handler != SIG_IGN) sigaction(heard_[i], &action, nullptr);
+  }
 }
 
-StopSignals::~StopSignals() { handle(SIG_DFL); }
+StopSignals::~StopSignals() {
+  for (std::size_t i = 0; i < heard_.size(); ++i) sigaction(heard_[i], &before_[i], nullptr);
+}
 
 int StopSignals::count() const { return requests; }
 

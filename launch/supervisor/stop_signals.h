@@ -1,9 +1,14 @@
 #pragma once
 /// Signals that ask a supervised run to save and stop.
 
+#include <signal.h>
+
+#include <array>
+
 namespace tokenwerk {
 
-/// While it lives, SIGINT, SIGTERM, SIGHUP and SIGUSR1 are requests, counted.
+/// While it lives, SIGINT, SIGTERM, SIGHUP and SIGUSR1 are requests, counted. One that this process
+/// was told to ignore stays ignored, as nohup does with SIGHUP and a shell's & with SIGINT.
 class StopSignals {
  public:
   StopSignals();
@@ -13,6 +18,10 @@ class StopSignals {
 
   /// The first asks to save and stop, the second one not to wait for that.
   [[nodiscard]] int count() const;
+
+ private:
+  static constexpr std::array heard_{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+  std::array<struct sigaction, heard_.size()> before_{};
 };
 
 }  // namespace tokenwerk
