@@ -21,10 +21,10 @@ bool Faults::any_of(std::initializer_list<std::string_view> keys) const {
       keys, [&](std::string_view key) { return keys_.contains(key) || excused_.contains(key); });
 }
 
-void Faults::raise() const {
+void Faults::raise(std::string_view in) const {
   if (lines_.size() == 1) TW_RAISE(ConfigError, lines_[0]);
   const std::string all = joined(lines_, "\n");
-  if (!lines_.empty()) TW_RAISE(ConfigError, lines_.size(), " faults in the recipe:\n", all);
+  if (!lines_.empty()) TW_RAISE(ConfigError, lines_.size(), " faults in ", in, ":\n", all);
 }
 
 }  // namespace tokenwerk

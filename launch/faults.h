@@ -23,7 +23,7 @@ class Faults {
   /// Whether one of the keys has a fault or is excused.
   [[nodiscard]] bool any_of(std::initializer_list<std::string_view> keys) const;
   /// Throws a ConfigError with one line a fault, in the order of adding; returns if there is none.
-  void raise() const;
+  void raise(std::string_view in = "the recipe") const;
 
  private:
   std::vector<std::string> lines_;

@@ -8,6 +8,7 @@
 #include "core/data/files.h"
 #include "core/error.h"
 #include "launch/faults.h"
+#include "launch/supervisor/host_list.h"
 
 namespace tokenwerk {
 namespace {
@@ -22,12 +23,13 @@ std::string trimmed(const std::string& text) {
 
 void add_exclusion(std::vector<Exclusion>& exclusions, const Exclusion& exclusion,
                    const std::string& place, Faults& faults) {
-  const std::string& name = exclusion.host;
-  if (name.empty() || name.find_first_of(" \t=/:") != std::string::npos)
-    faults.add(place, "", fmt::format("\"{}\" is no host", name));
-  const bool known =
-      std::ranges::any_of(exclusions, [&](const auto& one) { return one.host == name; });
-  if (!known) exclusions.push_back(exclusion);
+  const std::vector<std::string> names = expanded_names(exclusion.host);
+  if (names.empty() || !is_host_name(names.front()))
+    faults.add(place, "", fmt::format("\"{}\" is no host", exclusion.host));
+  for (const std::string& name : names) {
+    const auto same = [&](const auto& one) { return one.host == name; };
+    if (std::ranges::none_of(exclusions, same)) exclusions.push_back({name, exclusion.reason});
+  }
 }
 
 std::vector<Exclusion> exclusions_of_file(const std::string& path, Faults& faults) {
@@ -57,11 +59,10 @@ std::vector<Exclusion> read_exclusions(const std::string& file_or_list) {
   if (is_file) {
     out = exclusions_of_file(file_or_list, faults);
   } else {
-    std::istringstream stream(file_or_list);
-    for (std::string name; std::getline(stream, name, ',');)
+    for (const std::string& name : list_entries(file_or_list))
       add_exclusion(out, {trimmed(name), "given by --exclude"}, "--exclude", faults);
   }
-  faults.raise();
+  faults.raise("hosts to leave out");
   return out;
 }
 
@@ -83,12 +84,6 @@ void write_exclusions(const std::filesystem::path& file, const std::vector<Exclu
   for (const auto& [host, reason] : exclusions)
     aside.write(host + (reason.empty() ? "" : "  # " + reason) + "\n");
   aside.publish();
-}
-
-bool same_host(const std::string& a, const std::string& b) {
-  const std::string& longer = a.size() > b.size() ? a : b;
-  const std::string& shorter = a.size() > b.size() ? b : a;
-  return a == b || (!shorter.empty() && longer.starts_with(shorter + "."));
 }
 
 std::vector<Host> without(const std::vector<Host>& hosts,

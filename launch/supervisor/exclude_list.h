@@ -16,8 +16,8 @@ struct Exclusion {
   friend bool operator==(const Exclusion&, const Exclusion&) = default;
 };
 
-/// From a list, "n1,n2", or from a file with a host a line, where what follows # is the reason; a
-/// file may name nobody. Throws one ConfigError that lists every fault.
+/// From a list, "n1,n[3-5]", or from a file with a host a line, where what follows # is the reason;
+/// a file may name nobody. Throws one ConfigError that lists every fault.
 [[nodiscard]] std::vector<Exclusion> read_exclusions(const std::string& file_or_list);
 
 /// What such a file says in lines of comment after the first. Throws DataError where it cannot be
@@ -28,10 +28,6 @@ struct Exclusion {
 /// DataError where it cannot be written.
 void write_exclusions(const std::filesystem::path& file, const std::vector<Exclusion>& exclusions,
                       const std::vector<std::string>& remarks = {});
-
-/// Whether two names are of one host: equal, or one is the first part of the other ("n3",
-/// "n3.cluster").
-[[nodiscard]] bool same_host(const std::string& a, const std::string& b);
 
 /// Those of `hosts` that are not excluded.
 [[nodiscard]] std::vector<Host> without(const std::vector<Host>& hosts,

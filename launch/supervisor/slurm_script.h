@@ -11,9 +11,9 @@ namespace tokenwerk {
 struct SlurmJob {
   Index nodes = 1;
   Index ranks_per_node = 1;
-  Index threads = 0;                 ///< of a rank, each on a core; 0: Slurm's default
+  Index threads = 0;                 ///< of a rank, each on a core; 0: whole hosts are asked for
   bool gpus = false;                 ///< one for each rank
-  double grace_seconds = 120;        ///< that Slurm gives between its signal and the end
+  double grace_seconds = 120;        ///< for saving, before Slurm ends the job
   std::string output;                ///< file, with Slurm's patterns
   std::vector<std::string> options;  ///< further ones of sbatch, "--partition=gpu"
   std::vector<std::string> command;  ///< `tokenwerk launch ...`, to run on the first node
