@@ -19,6 +19,9 @@ inline constexpr const char* attempt_variable = "TOKENWERK_ATTEMPT";
 /// The attempt that this rank belongs to; nothing where no supervisor started it.
 [[nodiscard]] std::optional<Index> own_attempt();
 
+/// From the start of a rank until the run is as it was when it was saved.
+inline constexpr std::string_view loading_phase = "loading";
+
 struct Heartbeat {
   Index attempt = 0;
   Index beat = 0;     ///< grows with each

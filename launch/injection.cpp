@@ -116,8 +116,17 @@ std::vector<Injection> read_injections(const std::vector<std::string>& texts) {
   Faults faults;
   std::vector<Injection> out;
   for (const std::string& text : texts) out.push_back(injection_of(text, faults));
-  faults.raise();
+  faults.raise("--inject");
   return out;
+}
+
+void check_injections(const std::vector<Injection>& injections, Index ranks) {
+  Faults faults;
+  for (const Injection& injection : injections)
+    if (injection.rank >= ranks)
+      faults.add("--inject", "",
+                 fmt::format("rank {} of ranks 0 to {}", injection.rank, ranks - 1));
+  faults.raise("--inject");
 }
 
 void inject(const std::vector<Injection>& injections, Index rank, Index step) {

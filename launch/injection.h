@@ -38,6 +38,9 @@ struct Injection {
 /// not allowed here.
 [[nodiscard]] std::vector<Injection> read_injections(const std::vector<std::string>& texts);
 
+/// Throws a ConfigError that lists those which no rank of so many would do.
+void check_injections(const std::vector<Injection>& injections, Index ranks);
+
 /// Does to this rank what is due before this step: kill, stop, exit, slow.
 void inject(const std::vector<Injection>& injections, Index rank, Index step);
 

@@ -9,11 +9,14 @@
 #include <fstream>
 
 #include "core/log.h"
+#include "launch/counted.h"
 #include "launch/exit_code.h"
+#include "launch/faults.h"
 #include "launch/injection.h"
 #include "launch/preflight/flight.h"
 #include "launch/recipe_options.h"
 #include "launch/supervisor/child_process.h"
+#include "launch/supervisor/host_list.h"
 #include "launch/supervisor/slurm_script.h"
 #include "launch/supervisor/supervisor.h"
 
@@ -23,8 +26,8 @@ namespace {
 struct LaunchArguments {
   std::shared_ptr<RecipeArguments> recipe;
   std::string hosts, spares, exclude, starter = "mpirun";
-  Index ranks_per_host = 1, threads = 0, restarts = 3, nodes = 0;
-  double hang_seconds = 900, grace_seconds = 120;
+  Index ranks_per_host = 1, threads = 0, restarts = 5, nodes = 0;
+  double hang_seconds = 900, grace_seconds = 120, outage_seconds = 900;
   bool slurm = false, dry_run = false, preflight = false;
   FlightOptions flight;
   std::vector<std::string> slurm_options;
@@ -73,13 +76,15 @@ void add_options(CLI::App& command, LaunchArguments& launch) {
   add("--restarts", launch.restarts, "Restarts in a row that bring no new checkpoint", "INTEGER")
       ->check(at_least(0));
   add("--hang-seconds", launch.hang_seconds,
-      "Longest time without a step, a validation or a save:\nlonger is a hang, killed and "
-      "restarted",
+      "Longest start, step, validation or save: what takes\nlonger is a hang, killed and restarted",
       "NUMBER")
       ->check(at_least(1));
   add("--grace-seconds", launch.grace_seconds, "Longest time for saving when asked to stop",
       "NUMBER")
       ->check(at_least(1));
+  add("--outage-seconds", launch.outage_seconds,
+      "Longest time to wait for hosts where too few answer", "NUMBER")
+      ->check(at_least(0));
   command.add_flag("--slurm", launch.slurm, "Write a batch script of this run and submit it");
   add("--nodes", launch.nodes, "With --slurm: hosts", "INTEGER")->check(at_least(1));
   add("--sbatch", launch.slurm_options,
@@ -96,14 +101,35 @@ void warn_of_strangers(const SupervisorOptions& options) {
     log_warning("--exclude {}: no host or spare of this run is called so", one.host);
 }
 
+void check_spares(const SupervisorOptions& options) {
+  Faults faults;
+  for (const Host& spare : options.spares) {
+    const auto same = [&](const Host& host) { return same_host(host.name, spare.name); };
+    if (std::ranges::any_of(options.hosts, same))
+      faults.add("--spares", "", fmt::format("{} is one of --hosts already", spare.name));
+  }
+  faults.raise("hosts");
+}
+
+/// How many threads a rank has is taken from this machine, which may be another kind.
+void warn_of_threads(const SupervisorOptions& options) {
+  const auto is_here = [](const Host& host) { return same_host(host.name, own_host_name()); };
+  if (options.threads > 0 || std::ranges::any_of(options.hosts, is_here)) return;
+  const Placement placement = with_threads(placed(options.hosts, ranks_of(options.hosts)), 0);
+  log_warning("{} a rank, as if each host had {} like this machine: --threads-per-rank for others",
+              count_of(placement.threads, "thread"), count_of(placement.cores, "core"));
+}
+
 SupervisorOptions supervisor_options(const LaunchArguments& launch) {
   SupervisorOptions options;
   options.recipe = {launch.recipe->file, launch.recipe->flags, launch.recipe->injections};
-  (void)read_injections(launch.recipe->injections);
   options.hosts = launch.hosts.empty() ? hosts_of_slurm_job(launch.ranks_per_host)
-                                       : read_hosts(launch.hosts, launch.ranks_per_host);
+                                       : read_hosts("--hosts", launch.hosts, launch.ranks_per_host);
   if (options.hosts.empty()) options.hosts = {{own_host_name(), launch.ranks_per_host}};
-  if (!launch.spares.empty()) options.spares = read_hosts(launch.spares, launch.ranks_per_host);
+  if (!launch.spares.empty())
+    options.spares = read_hosts("--spares", launch.spares, launch.ranks_per_host);
+  check_spares(options);
+  check_injections(read_injections(launch.recipe->injections), ranks_of(options.hosts));
   if (!launch.exclude.empty()) options.excluded = read_exclusions(launch.exclude);
   warn_of_strangers(options);
   options.starter = launch.starter == "srun" ? Starter::srun : Starter::mpirun;
@@ -114,6 +140,8 @@ SupervisorOptions supervisor_options(const LaunchArguments& launch) {
   options.restarts = launch.restarts;
   options.hang_seconds = launch.hang_seconds;
   options.grace_seconds = launch.grace_seconds;
+  options.outage_seconds = launch.outage_seconds;
+  warn_of_threads(options);
   return options;
 }
 
@@ -135,6 +163,7 @@ std::vector<std::string> command_in_job(const LaunchArguments& launch) {
   add("--restarts", launch.restarts);
   add("--hang-seconds", launch.hang_seconds);
   add("--grace-seconds", launch.grace_seconds);
+  add("--outage-seconds", launch.outage_seconds);
   bool resumes = false;
   for (const RecipeFlag& flag : launch.recipe->flags) {
     out.insert(out.end(), {"--" + flag.key, flag.value});
@@ -170,11 +199,14 @@ int submit(const LaunchArguments& launch) {
   TW_CHECK_AS(ConfigError, launch.hosts.empty() && launch.spares.empty(),
               "--slurm: Slurm chooses the hosts; --sbatch=--nodelist=n1,n2 names some");
   const Index ranks = launch.nodes * launch.ranks_per_host;
-  const Recipe recipe = read_recipe(launch.recipe->file, launch.recipe->flags, ranks);
+  const Recipe recipe = read_recipe(launch.recipe->file, launch.recipe->flags, ranks,
+                                    launch.dry_run ? DataFiles::anywhere : DataFiles::here);
+  check_injections(read_injections(launch.recipe->injections), ranks);
   const std::string script = script_of(launch, recipe);
   const auto file = std::filesystem::path(recipe.log.directory) / "job.sbatch";
+  const Command submission{{"sbatch", file.string()}, {}};
   if (launch.dry_run) {
-    fmt::print("# {}, submitted with: sbatch {}\n{}", file.string(), file.string(), script);
+    fmt::print("# {}, submitted with: {}\n{}", file.string(), submission.text(), script);
     return static_cast<int>(ExitCode::done);
   }
   std::error_code fault;
@@ -183,7 +215,7 @@ int submit(const LaunchArguments& launch) {
   stream << script;
   stream.close();
   TW_CHECK_AS(DeviceError, stream.good(), file.string(), ": cannot be written");
-  ChildProcess child({"sbatch", file.string()}, {});
+  ChildProcess child(submission.arguments, {});
   for (;;) {
     if (const auto code = child.wait(std::chrono::milliseconds(100))) {
       TW_CHECK_AS(DeviceError, *code == 0, "sbatch refused ", file.string(), " with code ", *code);
@@ -214,12 +246,13 @@ int launch_run(const LaunchArguments& launch) {
     return static_cast<int>(ExitCode::done);
   }
   if (options.starter == Starter::mpirun) check_root();
+  const StopSignals stop;
   if (launch.preflight) {
-    const FlightResult result = fly_ahead(options, launch.flight);
+    const FlightResult result = fly_ahead(options, launch.flight, stop);
     if (result.stopped) return static_cast<int>(ExitCode::stopped_by_signal);
     options.excluded = result.excluded;
   }
-  return supervise(options);
+  return supervise(options, stop);
 }
 
 }  // namespace

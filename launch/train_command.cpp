@@ -8,6 +8,7 @@
 #include "launch/byte_size.h"
 #include "launch/check.h"
 #include "launch/counted.h"
+#include "launch/heartbeat.h"
 #include "launch/injection.h"
 #include "launch/recipe_broadcast.h"
 #include "launch/signals.h"
@@ -78,8 +79,10 @@ void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_cod
                                         [&] { return recipe_of_run(environment, *arguments); });
     environment.watch(recipe.training.watchdog_seconds);
     if (recipe.training.check_collectives.value_or(false)) environment.check_collectives();
-    exit_code =
-        run_training(environment, recipe, read_injections(arguments->injections), stop, budget);
+    const std::vector<Injection> injections = read_injections(arguments->injections);
+    // A supervisor has looked, and may go on with fewer ranks.
+    if (!own_attempt()) check_injections(injections, environment.size());
+    exit_code = run_training(environment, recipe, injections, stop, budget);
   });
 }
 

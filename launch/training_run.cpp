@@ -89,7 +89,7 @@ void TrainingRun::start() {
   const std::filesystem::path folder = recipe_.log.directory;
   open_log(environment_.rank(), first ? folder / "log.txt" : "");
   heartbeat_.emplace(folder, environment_.rank());
-  heartbeat_->beat("loading", 0);
+  heartbeat_->beat(loading_phase, 0);
   std::optional<LocalTier> local = open_local_tier(control_, environment_.host(), recipe_);
   Beginning beginning;
   budget_.during(StartupBudget::checkpoint, [&] {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/error.h"
 #include "core/log.h"
 #include "launch/counted.h"
 #include "launch/events.h"
@@ -29,24 +30,27 @@ std::filesystem::path list_of(const Recipe& recipe) {
 
 class Flight {
  public:
-  Flight(const SupervisorOptions& run, const FlightOptions& flight)
+  Flight(const SupervisorOptions& run, const FlightOptions& flight, const StopSignals& stop)
       : run_(run),
         flight_(flight),
+        stop_(stop),
         recipe_(recipe_of(run)),
         list_(list_of(recipe_)),
         events_(recipe_.log.directory),
         hosts_(candidates_of(run)) {
     result_.excluded = run.excluded;
-    std::filesystem::create_directories(recipe_.log.directory);
-    std::filesystem::create_directories(recipe_.checkpoint.directory.value());
-    std::filesystem::remove(list_);  // of a run before
+    // What cannot be made or removed, who writes there will tell.
+    std::error_code ignored;
+    std::filesystem::create_directories(recipe_.log.directory, ignored);
+    std::filesystem::create_directories(recipe_.checkpoint.directory.value(), ignored);
+    std::filesystem::remove(list_, ignored);  // of a run before
   }
 
   FlightResult run() {
     const double start = unix_seconds_now();
     const std::size_t given = result_.excluded.size();
     bool measured = false;
-    for (int i = 0; i < most_flights && !measured && !result_.stopped && !hosts_.empty(); ++i) {
+    for (int i = 0; i < most_flights && !measured && stop_.count() == 0 && !hosts_.empty(); ++i) {
       leave_out_silent();
       if (hosts_.empty()) break;
       log_info("pre-flight on {}: {}", count_of(std::ssize(hosts_), "host"), names_of(hosts_));
@@ -57,13 +61,13 @@ class Flight {
                                           .grace_seconds = 1,
                                           .first_step = {}},
                                          stop_);
-      result_.stopped = end.stopped;
       measured = end.exit_code == 0 && std::filesystem::exists(list_);
       if (measured)
         take_findings();
-      else if (!end.stopped && !leave_out_blamed(end))
+      else if (stop_.count() == 0 && !leave_out_blamed(end))
         break;
     }
+    result_.stopped = stop_.count() > 0;
     if (!result_.stopped) conclude(measured, given, unix_seconds_now() - start);
     return std::move(result_);
   }
@@ -121,15 +125,19 @@ class Flight {
       log_info("pre-flight: {}", what);
     else
       log_warning("pre-flight: {}; the run starts without", what);
-    write_exclusions(list_, result_.excluded, remarks_);
+    try {
+      write_exclusions(list_, result_.excluded, remarks_);
+    } catch (const Error& error) {
+      log_warning("pre-flight: {}", error.what());
+    }
   }
 
   const SupervisorOptions& run_;
   const FlightOptions& flight_;
+  const StopSignals& stop_;
   Recipe recipe_;
   std::filesystem::path list_;
   EventLog events_;
-  StopSignals stop_;
   std::vector<Host> hosts_;  ///< that may still be used
   std::vector<std::string> remarks_;
   FlightResult result_;
@@ -140,7 +148,7 @@ class Flight {
 Command preflight_command(const SupervisorOptions& run, const FlightOptions& flight,
                           const std::vector<Host>& hosts) {
   const Recipe recipe = recipe_of(run);
-  std::vector<std::string> program{own_program(), "doctor", "--allocation"};
+  std::vector<std::string> program{run.program, "doctor", "--allocation"};
   const auto add = [&program](const char* name, const auto& value) {
     program.insert(program.end(), {name, fmt::format("{}", value)});
   };
@@ -155,8 +163,9 @@ Command preflight_command(const SupervisorOptions& run, const FlightOptions& fli
                        program, {});
 }
 
-FlightResult fly_ahead(const SupervisorOptions& run, const FlightOptions& flight) {
-  return Flight(run, flight).run();
+FlightResult fly_ahead(const SupervisorOptions& run, const FlightOptions& flight,
+                       const StopSignals& stop) {
+  return Flight(run, flight, stop).run();
 }
 
 }  // namespace tokenwerk

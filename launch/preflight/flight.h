@@ -24,6 +24,7 @@ struct FlightResult {
 /// Never fails a run for what it cannot find out: it then says so. Writes exclude.txt, and an event
 /// for each host or link, into log.directory. Throws ConfigError for a recipe that is not legal on
 /// the run's ranks.
-[[nodiscard]] FlightResult fly_ahead(const SupervisorOptions& run, const FlightOptions& flight);
+[[nodiscard]] FlightResult fly_ahead(const SupervisorOptions& run, const FlightOptions& flight,
+                                     const StopSignals& stop);
 
 }  // namespace tokenwerk

@@ -34,13 +34,15 @@ class Watch {
 
   AttemptEnd run() {
     for (;;) {
-      if (const auto code = child_.wait(glance)) return ended(*code);
+      const auto code = child_.wait(glance);
       look();
+      if (code) return ended(*code);
       if (stop_.count() > 0) ask_to_stop();
       const bool overdue =
           asked_at_ && (stop_.count() > 1 || seconds_since(*asked_at_) > watch_.grace_seconds);
       end_.silent_seconds = seconds_since(heard_at_);
       end_.hung = end_.silent_seconds > watch_.hang_seconds;
+      // What ranks still write when the end wakes them up is not what they were found at.
       if (overdue || end_.hung) return ended(kill());
     }
   }
@@ -55,7 +57,9 @@ class Watch {
   void look() {
     const auto now = read_heartbeat(watch_.heartbeat);
     if (!now || now->attempt != watch_.number || now == end_.last) return;
-    const bool stepped = end_.last && now->step > end_.last->step;
+    // A step of this attempt, not one that it has loaded.
+    const bool loaded = end_.last && end_.last->phase != loading_phase;
+    const bool stepped = loaded && now->step > end_.last->step;
     if (stepped && !std::exchange(has_stepped_, true)) watch_.first_step();
     end_.last = now;
     heard_at_ = Clock::now();
@@ -81,7 +85,6 @@ class Watch {
   }
 
   AttemptEnd ended(int code) {
-    look();
     end_.exit_code = code;
     end_.seconds = seconds_since(started_at_);
     return std::move(end_);

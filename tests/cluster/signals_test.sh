@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Asked by a signal, jobs save, exit with 75, go back into the queue and go on where they stopped: under mpirun on the
-# USR1 that the batch script passes on, under srun also on the TERM with which Slurm ends ranks. A cancelled job stays away.
+# USR1 that the batch script passes on, ours or that of `launch --slurm`, under srun also on the TERM with which Slurm ends
+# ranks. A cancelled job stays away.
 set -euo pipefail
 # shellcheck source=tests/cluster/cluster.sh
 source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
@@ -27,10 +28,16 @@ wait_for_job "$cancelled" CANCELLED
 wait_until "no rank is left" 20 no_ranks_left
 wait_until "the cancelled job has saved" 20 grep -s "stopped by a signal after step" cancelled.log
 
+jobs[launched]=$(launch_training mpirun launched --nodes 2)
+ln -s "launched/slurm-${jobs[launched]}.out" launched.log
+wait_for_steps launched 5
+scancel --signal=USR1 --batch "${jobs[launched]}"
+wait_until "the launched job has saved" 20 grep -s "stopped by a signal after step" launched.log
+
 mend_link "${hosts[@]}"
-for launcher in mpirun srun; do start_again "${jobs[$launcher]}"; done
+for launcher in "${!jobs[@]}"; do start_again "${jobs[$launcher]}"; done
 train_here undisturbed 4
-for launcher in mpirun srun; do
+for launcher in "${!jobs[@]}"; do
   wait_for_job "${jobs[$launcher]}" COMPLETED
   expect_gone_on "$launcher"
   expect_equal_losses "$launcher" undisturbed

@@ -42,15 +42,17 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
-/// What follows "#   tokenwerk COMMAND" in a recipe's comments; empty if nothing does.
-std::vector<std::string> command_in(const std::filesystem::path& recipe, const std::string& name) {
+/// What follows each "#   tokenwerk COMMAND" in a recipe's comments.
+std::vector<std::vector<std::string>> commands_in(const std::filesystem::path& recipe,
+                                                  const std::string& name) {
   std::ifstream file(recipe);
+  std::vector<std::vector<std::string>> commands;
   for (std::string line; std::getline(file, line);) {
     std::vector<std::string> words = words_of(line);
     if (words.size() > 3 && words[0] == "#" && words[1] == "tokenwerk" && words[2] == name)
-      return {words.begin() + 2, words.end()};
+      commands.emplace_back(words.begin() + 2, words.end());
   }
-  return {};
+  return commands;
 }
 
 /// The number behind a flag, or this one.
@@ -72,8 +74,9 @@ TEST(Check, FindsNoFaultInTheRecipesOfExamples) {
     if (entry.path().extension() != ".toml") continue;
     ++recipes;
     SCOPED_TRACE(entry.path().string());
-    std::vector<std::string> check = command_in(entry.path(), "train");
-    ASSERT_GT(check.size(), 4u) << "no comment says how to check it";
+    const auto checks = commands_in(entry.path(), "train");
+    ASSERT_EQ(checks.size(), 1u) << "no comment says how to check it";
+    std::vector<std::string> check = checks[0];
     EXPECT_EQ(check[1], "examples/" + entry.path().filename().string());
     check[1] = entry.path().string();
     const Index ranks = number_after(check, "--ranks", 0);
@@ -81,11 +84,18 @@ TEST(Check, FindsNoFaultInTheRecipesOfExamples) {
     EXPECT_EQ(outcome.code, 0) << outcome.text;
     EXPECT_NE(outcome.text.find(fmt::format("no faults on {} ranks\n", ranks)), std::string::npos)
         << outcome.text;
-    const std::vector<std::string> launch = command_in(entry.path(), "launch");
-    if (launch.empty()) continue;
-    EXPECT_EQ(launch[1], "examples/" + entry.path().filename().string());
-    EXPECT_EQ(number_after(launch, "--nodes", 1) * number_after(launch, "--ranks-per-host", 1),
-              ranks);
+    const auto launches = commands_in(entry.path(), "launch");
+    EXPECT_FALSE(launches.empty()) << "no comment says how to start it";
+    for (std::vector<std::string> launch : launches) {
+      EXPECT_EQ(launch[1], "examples/" + entry.path().filename().string());
+      EXPECT_EQ(number_after(launch, "--nodes", 1) * number_after(launch, "--ranks-per-host", 1),
+                ranks);
+      launch[1] = entry.path().string();
+      launch.emplace_back("--dry-run");
+      const Outcome composed = run(launch);
+      EXPECT_EQ(composed.code, 0) << composed.text;
+      EXPECT_NE(composed.text.find(entry.path().string()), std::string::npos) << composed.text;
+    }
   }
   EXPECT_GE(recipes, 5);
 }

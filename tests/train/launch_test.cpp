@@ -65,6 +65,9 @@ TEST_F(Launch, AKilledRankCostsTheStepsSinceTheLastCheckpointAndNothingElse) {
   ASSERT_EQ(resumed.size(), 2u);
   EXPECT_EQ(resumed[0].at("step"), 10);
   EXPECT_EQ(resumed[1].at("step"), 15);
+  const auto recovered = events("killed", "recovered");
+  ASSERT_EQ(recovered.size(), 2u);
+  EXPECT_GE(recovered[0].at("time"), events("killed", "first step")[1].at("time"));
   EXPECT_EQ(events("killed", "start").size(), 1u);
   EXPECT_EQ(events("killed", "done").size(), 1u);
 }
@@ -82,7 +85,42 @@ TEST_F(Launch, AStoppedRankIsAHangThatEndsAndRestarts) {
       launch("hung", {"--inject", "stop:rank=1,step=13", "--hang-seconds", "3"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_EQ(folder_.losses("hung"), folder_.losses("whole"));
-  EXPECT_EQ(events("hung", "hang").size(), 1u);
+  const auto hangs = events("hung", "hang");
+  ASSERT_EQ(hangs.size(), 1u);
+  EXPECT_EQ(hangs[0].at("step"), 12) << "not what the rank does once it is woken up to its end";
+}
+
+TEST_F(Launch, WaitsForHostsThatDoNotAnswer) {
+  folder_.train(2, "whole");
+  // What mpirun reaches other hosts with: out of order for the first three times.
+  test::write_file(folder_.path() / "agent",
+                   "#!/bin/sh\nshift\necho >>calls\n[ $(wc -l <calls) -gt 3 ] || exit 1\n"
+                   "exec sh -c \"$*\"\n");
+  std::filesystem::permissions(folder_.path() / "agent", std::filesystem::perms::owner_all);
+  auto variables = environment();
+  variables["OMPI_MCA_plm_rsh_agent"] = (folder_.path() / "agent").string();
+  const auto over = [&](const std::string& run, const std::string& seconds) {
+    return run_command(command(run, {"--hosts", "elsewhere", "--outage-seconds", seconds}),
+                       folder_.path(), variables);
+  };
+  const CommandResult result = over("waited", "60");
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("too few hosts answer"), std::string::npos) << result.output;
+  EXPECT_EQ(folder_.losses("waited"), folder_.losses("whole"));
+  std::filesystem::remove(folder_.path() / "calls");
+  EXPECT_EQ(over("given_up", "0").exit_code, 4);
+  EXPECT_EQ(events("given_up", "gave_up").size(), 1u);
+}
+
+TEST_F(Launch, RestartsReadTheRecipeAsItWasAtFirst) {
+  folder_.train(2, "whole");
+  RunningCommand running(command("edited", {"--inject", "slow:rank=0,step=3,seconds=0.2",
+                                            "--inject", "kill:rank=1,step=9"}),
+                         folder_.path(), environment());
+  ASSERT_TRUE(running.wait_for_output("step 2/", patience)) << running.output();
+  test::write_file(folder_.path() / "recipe.toml", "training.learning_rate = 7\nnonsense");
+  EXPECT_EQ(running.wait().exit_code, 0) << running.output();
+  EXPECT_EQ(folder_.losses("edited"), folder_.losses("whole"));
 }
 
 TEST_F(Launch, GivesUpWhereRestartsBringNoCheckpoint) {
@@ -125,6 +163,12 @@ TEST_F(Launch, WhatNoRestartCanMendEndsAtOnce) {
   const CommandResult policy = launch("nan", {"--training.learning_rate", "1e30"});
   EXPECT_EQ(policy.exit_code, 5) << policy.output;
   EXPECT_TRUE(events("nan", "died").empty());
+  const CommandResult nobody = launch("nobody", {"--inject", "kill:rank=7,step=3"});
+  EXPECT_EQ(nobody.exit_code, 2) << nobody.output;
+  EXPECT_NE(nobody.output.find("rank 7 of ranks 0 to 1"), std::string::npos) << nobody.output;
+  const CommandResult twice = launch("twice", {"--hosts", "n1,n2", "--spares", "n2,n3"});
+  EXPECT_EQ(twice.exit_code, 2) << twice.output;
+  EXPECT_NE(twice.output.find("--spares: n2 is one of --hosts"), std::string::npos) << twice.output;
 }
 
 TEST_F(Launch, ADryRunPrintsWhatWouldRunAndRunsNothing) {

@@ -1,4 +1,5 @@
-/// Hosts, the commands that start ranks on them, and fewer ranks where hosts are lost.
+/// The commands that start ranks on hosts, whom an end is blamed on, and fewer ranks where hosts
+/// are lost.
 
 #include "launch/supervisor/placement.h"
 
@@ -6,9 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "launch/supervisor/attempt.h"
-#include "launch/supervisor/elastic.h"
-#include "launch/supervisor/slurm_script.h"
+#include "launch/supervisor/host_choice.h"
 #include "tests/launch/recipe_text.h"
 #include "tests/support/temporary_folder.h"
 
@@ -18,32 +17,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string fault_of_hosts(const std::string& list) {
-  try {
-    (void)read_hosts(list, 2);
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return {};
-}
-
-TEST(Hosts, ComeFromAListOrAFile) {
-  const std::vector<Host> wanted{{"n1", 2}, {"n2", 4}};
-  EXPECT_EQ(read_hosts("n1,n2:4", 2), wanted);
-  const test::TemporaryFolder folder;
-  test::write_file(folder.path() / "hosts", "# the cluster\nn1\n\nn2 slots=4  # more cores\n");
-  EXPECT_EQ(read_hosts((folder.path() / "hosts").string(), 2), wanted);
-}
-
-TEST(Hosts, EveryFaultIsNamedAtOnce) {
-  const std::string fault = fault_of_hosts("n1,n1,n2:x,n3:0,");
-  EXPECT_THAT(fault, HasSubstr("n1 is named twice"));
-  EXPECT_THAT(fault, HasSubstr("\"n2:x\": a host takes 1 to"));
-  EXPECT_THAT(fault, HasSubstr("\"n3:0\": a host takes 1 to"));
-  EXPECT_THAT(fault_of_hosts("no/such/file"), HasSubstr("No such file"));
-  EXPECT_THAT(fault_of_hosts(","), HasSubstr("is no host"));
-}
 
 TEST(Placement, FillsOneHostAfterTheOther) {
   const Placement p = placed({{"n1", 4}, {"n2", 4}, {"n3", 4}}, 6);
@@ -91,6 +64,14 @@ TEST(StartCommand, BindsNothingWhereRanksAreMoreThanCores) {
   EXPECT_THAT(text, Not(HasSubstr("PE=")));
 }
 
+TEST(StartCommand, CountsInSrunAsSlurmDoes) {
+  Placement hosts = two_hosts(8, 4);
+  hosts.hardware_threads = 2;
+  EXPECT_THAT(start_command(Starter::srun, hosts, {"x"}, {}).text(),
+              HasSubstr("--cpus-per-task=8 --cpu-bind=cores"));
+  EXPECT_THAT(start_command(Starter::mpirun, hosts, {"x"}, {}).text(), HasSubstr("PE=4"));
+}
+
 TEST(StartCommand, GivesSrunOneNumberOfRanksForAllHosts) {
   const std::string text = start_command(Starter::srun, two_hosts(8, 4), {"x"}, {}).text();
   EXPECT_THAT(text, HasSubstr("srun --mpi=pmix --kill-on-bad-exit=0 --wait=60 --distribution=block "
@@ -120,6 +101,19 @@ TEST(Blame, IsReadFromTheLinesOfEveryStarter) {
   EXPECT_FALSE(blame_of("step 3/60  loss 4.1"));
 }
 
+TEST(Blame, IsOfAHostByAnyOfItsNamesAndOfNoneWhereItIsOfMost) {
+  const std::vector<Host> hosts{{"n1", 2}, {"n2.cluster.local", 2}, {"n3", 2}};
+  const auto blamed = [&](const std::vector<std::string>& names) {
+    std::vector<Blame> blames;
+    for (const std::string& name : names) blames.push_back({"", name, std::nullopt});
+    return blamed_hosts(hosts, blames);
+  };
+  EXPECT_THAT(blamed({"n1.cluster.local", "n1", ""}), ElementsAre("n1"));
+  EXPECT_THAT(blamed({"n2"}), ElementsAre("n2.cluster.local"));
+  EXPECT_THAT(blamed({"n30"}), ElementsAre());
+  EXPECT_THAT(blamed({"n1", "n3"}), ElementsAre());
+}
+
 class Elastic : public testing::Test {
  protected:
   /// global_batch 12, micro_batch 1
@@ -146,21 +140,6 @@ TEST_F(Elastic, ReplicasStayWhole) {
   EXPECT_EQ(most_legal_ranks(two, 12, 1), std::nullopt);
   EXPECT_EQ(flags_on(two, 12, 8).back().value, "4") << "a degree that was given follows";
   EXPECT_EQ(flags_on(two, 12, 12).size(), two.flags.size());
-}
-
-TEST(SlurmScript, SavesOnItsSignalAndComesBack) {
-  const std::string script = slurm_script({.nodes = 4,
-                                           .ranks_per_node = 8,
-                                           .gpus = true,
-                                           .grace_seconds = 90,
-                                           .output = "run/slurm-%j.out",
-                                           .options = {"--partition=gpu"},
-                                           .command = {"tokenwerk", "launch", "r.toml"}});
-  for (const char* line : {"#!/bin/bash\n", "#SBATCH --nodes=4\n", "#SBATCH --ntasks-per-node=8\n",
-                           "#SBATCH --gpus-per-node=8\n", "#SBATCH --signal=B:USR1@90\n",
-                           "#SBATCH --requeue\n", "#SBATCH --partition=gpu\n",
-                           "\ntokenwerk launch r.toml &\n", "scontrol requeue \"$SLURM_JOB_ID\"\n"})
-    EXPECT_THAT(script, HasSubstr(line));
 }
 
 }  // namespace
