@@ -58,6 +58,12 @@ class Stream {
   virtual void synchronize_until(std::uint64_t point) = 0;
   /// Returns when all work given so far is done; errors of that work are thrown here.
   virtual void synchronize() = 0;
+  /// From now on counts the time for which this stream's work stands still: for other streams, and
+  /// in collectives that are queued on it. Only a stream that runs beside the caller can.
+  virtual void count_waits() {}
+  /// Seconds so counted since the last call, of waits that are over; nothing where none are
+  /// counted.
+  [[nodiscard]] virtual std::optional<double> take_waits() { return {}; }
 
  private:
   Device* device_;

@@ -17,7 +17,9 @@ DeviceKind device_kind(const std::string& name) {
 }
 
 RunDevice::RunDevice(MpiEnvironment& environment, DeviceKind kind)
-    : host_(make_device(DeviceKind::cpu)), control_(environment.make_world(*host_)) {
+    : environment_(&environment),
+      host_(make_device(DeviceKind::cpu)),
+      control_(environment.make_world(*host_)) {
   if (kind == DeviceKind::cpu) {
     device_ = std::move(host_);
     return;
@@ -35,6 +37,16 @@ MatrixPeak RunDevice::matrix_peak(DType dtype) {
   if (!all_ok(*control_, mine.has_value()))
     return {std::nullopt, fmt::format("no data sheet of {} is known, so no MFU", name)};
   return {sum, "data sheet of " + name};
+}
+
+void RunDevice::count_waits(Stream& compute) {
+  waited_ = environment_->waited_seconds();
+  if (!compute.take_waits()) compute.count_waits();
+}
+
+std::optional<double> RunDevice::counted_waits(Stream& compute) const {
+  if (device_->kind() == DeviceKind::cpu) return environment_->waited_seconds() - waited_;
+  return compute.take_waits();
 }
 
 void RunDevice::count_joules() { joules_ = device_->joules(); }

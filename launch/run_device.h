@@ -30,17 +30,24 @@ class RunDevice {
 
   /// Collective: of a GPU the data sheet's, of a cpu a measured one.
   [[nodiscard]] MatrixPeak matrix_peak(DType dtype);
+  /// Starts counting for how long the program, or of a GPU the stream on which it computes, waits
+  /// for other ranks.
+  void count_waits(Stream& compute);
+  /// Seconds since then.
+  [[nodiscard]] std::optional<double> counted_waits(Stream& compute) const;
   /// Starts counting the energy that the devices use.
   void count_joules();
   /// Collective: joules of all ranks' devices since then; empty where one does not count.
   [[nodiscard]] std::optional<double> counted_joules();
 
  private:
+  MpiEnvironment* environment_;
   std::unique_ptr<Device> host_;  ///< of control, where the device is none for that
   std::unique_ptr<Device> device_;
   std::unique_ptr<Communicator> control_;
   std::unique_ptr<Communicator> world_;  ///< where control's arrays are not the device's
   std::optional<double> joules_;         ///< this rank's counter when counting began
+  double waited_ = 0.0;                  ///< seconds, of a cpu, then
 };
 
 /// What a recipe or a flag calls it.

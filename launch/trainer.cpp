@@ -42,7 +42,7 @@ bool TrainingRun::step() {
   const auto start = Clock::now();
   inject(injections_, environment_.rank(), state_.step + 1);
   verification_.strike(injections_, state_.step + 1);
-  const double waited = environment_.waited_seconds();
+  run_device_.count_waits(*stream_);
   const double rate = learning_rate_at(learning_rate_, state_.step);
   const Index tokens = recipe_.training.global_batch * model_.config().sequence_length;
   const SampleRange places = source_.places(state_.samples);
@@ -62,10 +62,9 @@ bool TrainingRun::step() {
   ++state_.step;
   state_.samples = places.last;
   state_.tokens += tokens;
-  std::optional<double> waiting;  // a GPU's streams wait for each other unseen
-  if (device_.kind() == DeviceKind::cpu) waiting = environment_.waited_seconds() - waited;
-  const StepSeconds seconds{
-      .whole = seconds_since(start), .waiting = waiting, .reading = source_.take_seconds()};
+  const StepSeconds seconds{.whole = seconds_since(start),
+                            .waiting = run_device_.counted_waits(*stream_),
+                            .reading = source_.take_seconds()};
   StepMetrics metrics = meter_->metrics(result, state_, rate, seconds);
   metrics.skipped = !result.updated;
   stragglers_.add(seconds);

@@ -43,7 +43,22 @@ void CudaStream::wait_for(const Event& event) {
   if (event.stream() == nullptr || event.stream() == this) return;
   if (event.stream()->device().kind() != DeviceKind::cuda) return event.synchronize();
   const auto& other = static_cast<const CudaStream&>(*event.stream());
+  begin_wait();
   TW_CUDA(cudaStreamWaitEvent(stream_.get(), other.event_of(event.point()), 0));
+  end_wait();
+}
+
+std::optional<double> CudaStream::take_waits() {
+  if (!waits_) return std::nullopt;
+  return waits_->take_seconds();
+}
+
+void CudaStream::begin_wait() {
+  if (waits_) waits_->begin(stream_.get());
+}
+
+void CudaStream::end_wait() {
+  if (waits_) waits_->end(stream_.get());
 }
 
 void CudaStream::synchronize() { TW_CUDA(cudaStreamSynchronize(stream_.get())); }

@@ -2,8 +2,10 @@
 /// Streams and events of the cuda device.
 
 #include <array>
+#include <optional>
 
 #include "core/cuda/check.h"
+#include "core/cuda/wait_clock.h"
 #include "core/device.h"
 #include "core/unique_handle.h"
 
@@ -40,6 +42,12 @@ class CudaStream final : public Stream {
   void wait_for(const Event& event) override;
   void synchronize() override;
   void synchronize_until(std::uint64_t point) override;
+  void count_waits() override { waits_.emplace(); }
+  [[nodiscard]] std::optional<double> take_waits() override;
+
+  /// What is queued between the two waits for other ranks.
+  void begin_wait();
+  void end_wait();
 
  private:
   static constexpr std::size_t ring = 1024;
@@ -50,6 +58,7 @@ class CudaStream final : public Stream {
   UniqueStream stream_;
   std::array<UniqueEvent, ring> events_;  ///< made at the first use of each
   std::uint64_t points_ = 0;
+  std::optional<WaitClock> waits_;  ///< where they are counted
 };
 
 /// The runtime's handle of a stream that a cuda device made.

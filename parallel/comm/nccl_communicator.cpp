@@ -294,15 +294,18 @@ void NcclCommunicator::queue(Stream& stream, Collective collective, Index sent, 
                              const Call& start) {
   const std::string what =
       fmt::format("{} of {} bytes over {}", name_of(collective), sent, name_of(axis()));
+  auto& on = static_cast<cuda::CudaStream&>(stream);
+  on.begin_wait();
   {
     const std::scoped_lock lock(mutex_);
     Group group;
-    start(cuda::handle_of(stream));
+    start(on.handle());
     group.end(comm, what);
   }
   settle(mutex_, comm, what);
+  on.end_wait();
   world_->sent_.at(axis(), collective) += {sent, 1};
-  journal_.note(call(), sent, cuda::handle_of(stream));
+  journal_.note(call(), sent, on.handle());
 }
 
 void NcclCommunicator::do_all_reduce(Stream& stream, TensorView x, Reduction reduction) {

@@ -120,9 +120,38 @@ TEST(CudaUse, WhatCannotBeMeasuredIsNull) {
   const TrainingFolder folder(gpt_model);
   const auto result = train(folder, 1, "run", {"--training.stop_after", "1"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
-  for (const char* field : {"mfu", "comm_exposed_fraction", "joules_per_token"})
+  for (const char* field : {"mfu", "joules_per_token"})
     EXPECT_TRUE(folder.steps("run").at(0)[field].is_null()) << field;
   EXPECT_GT(folder.steps("run").at(0)["memory_peak_bytes"].get<double>(), 0.0);
+}
+
+/// What rank 0 waits for: a rank that comes half a second late to each step, whichever stream it is
+/// waited for on.
+TEST(CudaUse, WaitingForOtherRanksIsExposedCommunication) {
+  const TrainingFolder folder(gpt_model);
+  for (const std::string axis : {"tensor", "pipeline", "data"}) {
+    const auto result = train(folder, 2, axis,
+                              {"--training.stop_after", "2", "--parallel." + axis, "2", "--inject",
+                               "slow:rank=1,step=1,seconds=0.5"},
+                              {{"TOKENWERK_ALLOW_INJECT", "1"}});
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    for (const nlohmann::json& step : folder.steps(axis)) {
+      const double waited = step["comm_exposed_fraction"].get<double>();
+      EXPECT_GT(waited * step["step_seconds"].get<double>(), 0.4) << axis;
+      EXPECT_LE(waited, 1.0) << axis;
+    }
+  }
+}
+
+TEST(LongCudaUse, ASlowRankIsNamed) {
+  const TrainingFolder folder(gpt_model);
+  const auto result =
+      train(folder, 2, "run", {"--log.every", "4", "--inject", "slow:rank=1,step=1,seconds=0.6"},
+            {{"TOKENWERK_ALLOW_INJECT", "1"}});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(std::regex_search(folder.bytes("run/events.jsonl"),
+                                std::regex("\"straggler\",\"step\":[0-9]+,\"rank\":1")))
+      << result.output;
 }
 
 TEST(CudaUse, AHangIsNamedByTheWatchdogAndEndsAllRanks) {
