@@ -123,9 +123,9 @@ void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
   begin(what, due, copies_fit(what.parts));
 }
 
-void CheckpointSaver::gone_back(std::optional<Index> saved) {
+void CheckpointSaver::gone_back(Index step, std::optional<Index> saved) {
   saved_step_ = saved;
-  if (local_) local_->gone_back(saved.value_or(0));
+  if (local_) local_->gone_back(step);
 }
 
 bool CheckpointSaver::finish(const Savable& what) {

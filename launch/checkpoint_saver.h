@@ -50,8 +50,10 @@ class CheckpointSaver {
   void wait_for_copy();
   /// Ends the save under way.
   void wait();
-  /// The run has gone back to the checkpoint of this step; empty: to its beginning.
-  void gone_back(std::optional<Index> saved);
+  /// The run has gone back to this step; `saved`: that of the checkpoint, where it was one.
+  void gone_back(Index step, std::optional<Index> saved);
+  /// Where there is one.
+  [[nodiscard]] const LocalTier* local_tier() const { return local_ ? &local_->tier() : nullptr; }
   /// At the end of a run: whether its last step is saved. Tries once more if it is not.
   [[nodiscard]] bool finish(const Savable& what);
 

@@ -68,12 +68,13 @@ std::string fill(const LocalTier& tier, const Survey& survey, std::span<const Ar
                             [&](std::size_t file) -> const Hdf5File& { return shards(file); }));
 }
 
-/// All hosts' generations, on every rank.
+/// Those of all hosts that count, on every rank.
 std::vector<Generation> found_generations(const LocalTier& tier, Index above) {
   std::string mine;
   const std::string fault = fault_of_work([&] {
     if (!tier.leads()) return;
-    for (const Generation& there : list_generations(tier.folder)) mine += there.name + "\n";
+    for (const Generation& there : list_generations(tier.folder))
+      if (counts(tier.sessions, there)) mine += there.name + "\n";
   });
   if (!fault.empty()) log_warning("{}", fault);
   std::vector<std::vector<Generation>> of_each_host;
