@@ -30,7 +30,7 @@ struct Savable {
 /// from the training thread and in one order. Where memory is short for the copy, training waits
 /// instead. A save that fails is told, leaves the older checkpoints, and the next one tries again.
 /// Local generations (LocalSaver) are written from the same copy; one that is due while a
-/// checkpoint is written from it is left out.
+/// checkpoint is written from it is left out, or, where their cost says when, comes after it.
 ///
 /// Every rank makes the same calls; all but `flags` and `wait_for_copy` are collective.
 class CheckpointSaver {
@@ -41,8 +41,9 @@ class CheckpointSaver {
 
   /// What this rank has to say after a step. With `every = "auto"` rank 0 decides for all.
   [[nodiscard]] StepFlags flags(Index step) const;
-  /// Between two steps: goes on with the save under way if no rank is still writing.
-  void advance(const StepFlags& of_any);
+  /// After this step: goes on with the save under way if no rank is still writing. Returns what
+  /// is to be saved now: no local generation while a checkpoint is written from the copy.
+  [[nodiscard]] StepFlags advance(Index step, StepFlags of_any);
   /// Saves what is due; first waits for the save under way. Until `wait_for_copy` has returned, the
   /// parts stay as they are.
   void save(const Savable& what, const StepFlags& due = {.save = true});
