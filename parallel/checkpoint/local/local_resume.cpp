@@ -29,11 +29,11 @@ class OpenShards {
   std::map<std::size_t, Hdf5File> open_;
 };
 
-/// The rank that reads a shard for another host's: all that can take turns.
-int reader_of(const LocalTier& tier, const std::map<int, Holding>& hosts, int shard) {
-  auto host = hosts.begin();
-  std::advance(host, tier.ranks->rank() % static_cast<int>(hosts.size()));
-  return tier.hosts.rank_on(host->first, shard);
+/// The rank that reads a shard of these hosts for this one.
+int reader_of(const LocalTier& tier, const std::map<int, Holding>& hosts) {
+  std::vector<int> holders;
+  for (const auto& [host, holding] : hosts) holders.push_back(host);
+  return reader_for(tier.hosts, tier.ranks->rank(), holders);
 }
 
 /// Fills the targets; returns what went wrong on any rank, on every rank.
@@ -53,7 +53,7 @@ std::string fill(const LocalTier& tier, const Survey& survey, std::span<const Ar
         if (hosts.contains(tier.host())) {
           read(shards(file), reading);
         } else {
-          remote[reader_of(tier, hosts, rank)].push_back(reading);
+          remote[reader_of(tier, hosts)].push_back(reading);
           bytes += static_cast<Index>(reading.bytes());
         }
       }

@@ -57,6 +57,15 @@ void keep(const LocalTier& tier, Index step, const std::vector<SampleArray>& arr
   tier.ranks->barrier();
 }
 
+/// Messages of this rank to single others.
+Index exchanges() {
+  Index messages = 0;
+  const Traffic sent = environment().sent();
+  for (std::size_t axis = 0; axis < axis_count; ++axis)
+    messages += sent.at(static_cast<Axis>(axis), Collective::exchange).messages;
+  return messages;
+}
+
 struct Resumed {
   std::optional<LocalResume> from;
   std::string different;
@@ -111,10 +120,14 @@ TEST_F(LocalTierTest, AHostThatIsLostComesFromTheCopyOntoASpareOne) {
   keep(tier, 10, arrays, 0);
   disks.lose(0);
   LocalTier after = disks.tier(1, 1);  // host h1 is where h0 was, the last one is new
+  const Index before = exchanges();
   const Resumed resumed = resume(after, -1, arrays, 0);
   ASSERT_TRUE(resumed.from);
   EXPECT_EQ(resumed.different, "");
   EXPECT_EQ(resumed.from->from_copies, 1);
+  // Each host has the shard of the host before; from there rank p - 1 alone wants one, and of one.
+  const int meeting = exchanges() > before ? 1 : 0;
+  EXPECT_LE(all_reduce(*world.comm, Index{meeting}), 2);
   begin_session(after.sessions, "bb", 10);
   keep(after, 20, older, 1);
   EXPECT_EQ(resume(after, -1, older, 0).different, "");
@@ -147,6 +160,22 @@ TEST_F(LocalTierTest, ADamagedShardIsSetAsideAndItsCopyTaken) {
     EXPECT_TRUE(fs::exists(folder / "rank-00000.h5.damaged"));
     EXPECT_FALSE(fs::exists(folder / "rank-00000.json"));
   }
+}
+
+TEST_F(LocalTierTest, HostsThatHoldDifferentShardsUnderOneNameMixNothing) {
+  const LocalTier tier = disks.tier(1);
+  if (tier.hosts.hosts() < 2) return;
+  keep(tier, 10, arrays, 0);
+  const fs::path folder = tier.folder / generation_name(10, "aa"), kept = tier.folder / "kept";
+  // Rank 0 alone has written again, other numbers and another state, before it was killed.
+  fs::rename(folder, kept);
+  keep(tier, 10, older, 0);
+  if (world.comm->rank() != 0) {
+    fs::remove_all(folder);
+    fs::rename(kept, folder);
+  }
+  world.comm->barrier();
+  EXPECT_FALSE(resume(tier, -1, arrays, 0).from);
 }
 
 TEST_F(LocalTierTest, AnUnfinishedGenerationLeavesTheOneBefore) {
