@@ -76,11 +76,19 @@ StepFlags CheckpointSaver::flags(Index step) const {
   return flags;
 }
 
-void CheckpointSaver::advance(const StepFlags& of_any) {
+StepFlags CheckpointSaver::advance(Index step, StepFlags of_any) {
   if (local_ && !of_any.writing_local) local_->advance();
-  if (!save_ || of_any.writing) return;
-  const Blocking blocking(*this);
-  next_stage();
+  if (save_ && !of_any.writing) {
+    const Blocking blocking(*this);
+    next_stage();
+  }
+  if (of_any.save_local && !of_any.save && save_ && stage_ == Stage::writing) {
+    of_any.save_local = false;
+    if (section_.local_every.steps)
+      log_->note(fmt::format(
+          "step {}  no local generation: the checkpoint of step {} is being written", step, step_));
+  }
+  return of_any;
 }
 
 void CheckpointSaver::wait_for_copy() {
@@ -106,12 +114,6 @@ void CheckpointSaver::end() {
 }
 
 void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
-  if (!due.save && save_ && stage_ == Stage::writing) {
-    log_->note(
-        fmt::format("step {}  no local generation: the checkpoint of step {} is being written",
-                    what.step, step_));
-    return;
-  }
   if (local_) local_->wait();
   if (due.save && save_) {
     const Clock::time_point start = Clock::now();
@@ -123,9 +125,9 @@ void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
   begin(what, due, copies_fit(what.parts));
 }
 
-void CheckpointSaver::gone_back(std::optional<Index> saved) {
+void CheckpointSaver::gone_back(Index step, std::optional<Index> saved) {
   saved_step_ = saved;
-  if (local_) local_->gone_back(saved.value_or(0));
+  if (local_) local_->gone_back(step);
 }
 
 bool CheckpointSaver::finish(const Savable& what) {

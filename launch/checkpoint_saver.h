@@ -30,7 +30,7 @@ struct Savable {
 /// from the training thread and in one order. Where memory is short for the copy, training waits
 /// instead. A save that fails is told, leaves the older checkpoints, and the next one tries again.
 /// Local generations (LocalSaver) are written from the same copy; one that is due while a
-/// checkpoint is written from it is left out.
+/// checkpoint is written from it is left out, or, where their cost says when, comes after it.
 ///
 /// Every rank makes the same calls; all but `flags` and `wait_for_copy` are collective.
 class CheckpointSaver {
@@ -41,8 +41,9 @@ class CheckpointSaver {
 
   /// What this rank has to say after a step. With `every = "auto"` rank 0 decides for all.
   [[nodiscard]] StepFlags flags(Index step) const;
-  /// Between two steps: goes on with the save under way if no rank is still writing.
-  void advance(const StepFlags& of_any);
+  /// After this step: goes on with the save under way if no rank is still writing. Returns what
+  /// is to be saved now: no local generation while a checkpoint is written from the copy.
+  [[nodiscard]] StepFlags advance(Index step, StepFlags of_any);
   /// Saves what is due; first waits for the save under way. Until `wait_for_copy` has returned, the
   /// parts stay as they are.
   void save(const Savable& what, const StepFlags& due = {.save = true});
@@ -50,8 +51,10 @@ class CheckpointSaver {
   void wait_for_copy();
   /// Ends the save under way.
   void wait();
-  /// The run has gone back to the checkpoint of this step; empty: to its beginning.
-  void gone_back(std::optional<Index> saved);
+  /// The run has gone back to this step; `saved`: that of the checkpoint, where it was one.
+  void gone_back(Index step, std::optional<Index> saved);
+  /// Where there is one.
+  [[nodiscard]] const LocalTier* local_tier() const { return local_ ? &local_->tier() : nullptr; }
   /// At the end of a run: whether its last step is saved. Tries once more if it is not.
   [[nodiscard]] bool finish(const Savable& what);
 

@@ -1,36 +1,72 @@
 #include "launch/local_marker.h"
 
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "parallel/checkpoint/durable.h"
 
 namespace tokenwerk {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Names of folders come of them.
+std::string digits_of(const Json& json) {
+  std::string digits = json.get<std::string>();
+  TW_CHECK_AS(CheckpointError,
+              !digits.empty() && digits.find_first_not_of("0123456789abcdef") == std::string::npos,
+              "not hexadecimal digits: ", digits);
+  return digits;
+}
+
+LocalMarker marker_of(const Json& json) {
+  LocalMarker marker{digits_of(json.at("run")), json.at("directory"), std::nullopt, {}};
+  if (json.contains("step")) marker.step = json["step"].get<Index>();
+  for (const Json& session : json.at("sessions")) {
+    marker.sessions.push_back({digits_of(session.at("name"))});
+    if (session.contains("until")) marker.sessions.back().until = session["until"].get<Index>();
+  }
+  return marker;
+}
+
+}  // namespace
 
 std::filesystem::path local_marker_file(const std::filesystem::path& checkpoints) {
   return checkpoints / "local.json";
 }
 
+std::string marker_text(const LocalMarker& marker) {
+  Json json{{"run", marker.run}, {"directory", marker.directory}, {"sessions", Json::array()}};
+  if (marker.step) json["step"] = *marker.step;
+  for (const LocalSession& session : marker.sessions) {
+    Json& out = json["sessions"].emplace_back(Json{{"name", session.name}});
+    if (session.until) out["until"] = *session.until;
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<LocalMarker> parse_local_marker(std::string_view text) {
+  try {
+    return marker_of(Json::parse(text));
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const CheckpointError&) {
+    return std::nullopt;
+  }
+}
+
 std::optional<LocalMarker> read_local_marker(const std::filesystem::path& checkpoints) {
   std::ifstream stream(local_marker_file(checkpoints));
   if (!stream) return std::nullopt;
-  const auto json = nlohmann::json::parse(stream, nullptr, false);
-  if (!json.is_object() || !json.contains("run") || !json["run"].is_string()) return std::nullopt;
-  LocalMarker marker{json["run"], std::nullopt};
-  // The name of a folder comes of it.
-  if (marker.run.empty() || marker.run.find_first_not_of("0123456789abcdef") != std::string::npos)
-    return std::nullopt;
-  if (json.contains("step") && json["step"].is_number_integer()) marker.step = json["step"];
-  return marker;
+  return parse_local_marker(std::string{std::istreambuf_iterator<char>(stream), {}});
 }
 
 void write_local_marker(const std::filesystem::path& checkpoints, const LocalMarker& marker) {
-  nlohmann::ordered_json json{{"run", marker.run}};
-  if (marker.step) json["step"] = *marker.step;
   const std::filesystem::path file = local_marker_file(checkpoints), written = aside(file);
   std::ofstream stream(written, std::ios::trunc);
-  stream << json.dump() << '\n';
+  stream << marker_text(marker) << '\n';
   stream.close();
   TW_CHECK_AS(CheckpointError, stream.good(), written.string(), ": cannot be written");
   rename_path(written, file);

@@ -1,22 +1,34 @@
 #pragma once
 /// The file beside a run's checkpoints that says which folder of the hosts' disks is this run's,
-/// and how far its local generations have come: `local.json`.
+/// and which local generations in it count: `local.json`.
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "core/dtype.h"
+#include "parallel/checkpoint/local/local_tier.h"
 
 namespace tokenwerk {
 
 struct LocalMarker {
-  std::string run;            ///< sixteen hexadecimal digits, made when the run begins
-  std::optional<Index> step;  ///< of the newest generation
-  friend bool operator==(const LocalMarker&, const LocalMarker&) = default;
+  std::string run;                     ///< sixteen hexadecimal digits, made when the run begins
+  std::string directory;               ///< of the checkpoints: a copy of them is another run's
+  std::optional<Index> step;           ///< of the newest generation
+  std::vector<LocalSession> sessions;  ///< of which generations count
+
+  /// Whether both know the same newest generation.
+  friend bool operator==(const LocalMarker& a, const LocalMarker& b) {
+    return a.run == b.run && a.step == b.step;
+  }
 };
 
 [[nodiscard]] std::filesystem::path local_marker_file(const std::filesystem::path& checkpoints);
+
+[[nodiscard]] std::string marker_text(const LocalMarker& marker);
+/// Nothing where the text is of another kind.
+[[nodiscard]] std::optional<LocalMarker> parse_local_marker(std::string_view text);
 
 /// Nothing where there is none, or it is of another kind.
 [[nodiscard]] std::optional<LocalMarker> read_local_marker(

@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "launch/byte_size.h"
 #include "launch/counted.h"
-#include "launch/local_marker.h"
+#include "launch/local_folder.h"
 #include "launch/save_interval.h"
 #include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
@@ -36,14 +36,21 @@ class LocalSaver::Blocking {
 };
 
 LocalSaver::LocalSaver(LocalTier tier, const CheckpointSection& section, RunLog& log)
-    : tier_(std::move(tier)), section_(section), log_(&log) {}
+    : tier_(std::move(tier)), section_(section), log_(&log) {
+  if (tier_.leads()) (void)remove_what_is_overtaken();
+}
+
+std::future<void> LocalSaver::remove_what_is_overtaken() {
+  return worker_.submit(
+      [folder = tier_.folder, sessions = tier_.sessions] { remove_overtaken(folder, sessions); });
+}
 
 bool LocalSaver::due(Index step) const {
   const std::optional<Index> every = section_.local_every.steps;
   if (every) return *every > 0 && step % *every == 0;
   const double interval =
       std::max(save_interval_seconds(cost_, section_.mtbf_hours.value()), took_);
-  return tier_.ranks->rank() == 0 && seconds_since(begun_) >= interval;
+  return tier_.ranks->rank() == 0 && !save_ && seconds_since(begun_) >= interval;
 }
 
 bool LocalSaver::working() const {
@@ -90,8 +97,9 @@ void LocalSaver::next_stage() {
     save_->finish();
     if (tier_.ranks->rank() == 0) mark(save_->step());
     if (tier_.leads())
-      (void)worker_.submit(
-          [this, step = save_->step()] { remove_generations_before(tier_, step); });
+      (void)worker_.submit([folder = tier_.folder, step = save_->step()] {
+        remove_generations_before(folder, step);
+      });
     ended_ = "";
   } catch (const CheckpointError& error) {  // the same on every rank
     save_->abandon();
@@ -102,7 +110,8 @@ void LocalSaver::next_stage() {
 /// Whoever watches the run sees that it goes forward.
 void LocalSaver::mark(Index step) const {
   const std::string fault = fault_of_work([&] {
-    write_local_marker(section_.directory.value(), {tier_.folder.filename().string(), step});
+    const std::string& checkpoints = section_.directory.value();
+    write_local_marker(checkpoints, marker_of(tier_, checkpoints, step));
   });
   if (!fault.empty()) log_warning("{}", fault);
 }
@@ -146,8 +155,8 @@ void LocalSaver::failed(Index step, const std::string& what) const {
 }
 
 void LocalSaver::gone_back(Index step) {
-  if (!tier_.leads()) return;
-  worker_.submit([this, step] { remove_generations_after(tier_, step); }).get();
+  begin_local_session(tier_, section_.directory.value(), step);
+  if (tier_.leads()) remove_what_is_overtaken().get();
 }
 
 void LocalSaver::clear() {

@@ -25,12 +25,15 @@ class LocalSaver {
   /// Runs work beside training, or at once.
   using Start = std::function<std::future<void>(std::function<void()>)>;
 
+  /// Removes what the hosts hold and does not count.
   LocalSaver(LocalTier tier, const CheckpointSection& section, RunLog& log);
 
-  /// Whether this rank says that one is due. With `local_every = "auto"` rank 0 decides for all.
+  /// Whether this rank says that one is due. With `local_every = "auto"` rank 0 decides for all,
+  /// and none is while one is under way.
   [[nodiscard]] bool due(Index step) const;
   /// Whether this rank's thread is at work on it.
   [[nodiscard]] bool working() const;
+  [[nodiscard]] const LocalTier& tier() const { return tier_; }
   /// Begins one, for which training has waited `blocked` seconds; there is none under way. The
   /// arrays stay as they are until they are written.
   void begin(Index step, std::span<const ArrayPart> parts, const std::string& state_json,
@@ -41,8 +44,9 @@ class LocalSaver {
   void advance();
   /// Ends the one under way.
   void wait();
-  /// The run goes on from this step again, leaving a batch out: of what the hosts hold of later
-  /// steps, which know nothing of that, it may not go on.
+  /// Collective: the run goes on from this step again, leaving a batch out: of what the hosts hold
+  /// of later steps, which know nothing of that, it may not go on. Throws SharedError where that
+  /// cannot be marked.
   void gone_back(Index step);
   /// The run has ended and is saved: this run's folder goes from the hosts.
   void clear();
@@ -54,6 +58,8 @@ class LocalSaver {
   /// Counts the seconds of its life as those in which training waits.
   class Blocking;
   void next_stage();
+  /// On the hosts of these ranks what does not count is removed, beside training.
+  [[nodiscard]] std::future<void> remove_what_is_overtaken();
   void mark(Index step) const;
   /// The one under way has ended.
   void conclude();

@@ -37,19 +37,13 @@ Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recip
   const bool latest = resume == "latest";
   if (resume != "never") {
     const std::string path = latest ? recipe.checkpoint.directory.value() : resume;
-    if (latest && local != nullptr) {
-      if (const auto kept = load_local(*local, stream, path, state, model, optimizer)) {
-        go_on_from(kept->state, recipe, state);
-        log_info("from {}", kept->from);
-        return {kept->from, std::nullopt};
-      }
-    }
-    const auto loaded = load_training(ranks, stream, path, state, model, optimizer,
-                                      latest ? set_aside : pass_over_checkpoint);
+    const auto loaded = load_newest(ranks, stream, latest ? local : nullptr, path, state, model,
+                                    optimizer, latest ? set_aside : pass_over_checkpoint);
     TW_CHECK_AS(CheckpointError, loaded || latest, path, ": no complete checkpoint there");
     if (loaded) {
-      go_on_from(*loaded, recipe, state);
-      return {"the checkpoint of step " + std::to_string(loaded->step), loaded->step};
+      go_on_from(loaded->state, recipe, state);
+      log_info("from {}", loaded->from);
+      return {loaded->from, loaded->checkpoint};
     }
     log_info("no checkpoint in {}: starts at step 0", path);
   }
@@ -62,21 +56,23 @@ Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recip
   return {};
 }
 
-void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingState& state,
-            Model& model, AdamWOptimizer& optimizer) {
+Beginning rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, const LocalTier* local,
+                 TrainingState& state, Model& model, AdamWOptimizer& optimizer) {
   const StepHistory until_now = state.history;
-  const std::string& directory = recipe.checkpoint.directory.value();
-  if (const auto loaded =
-          load_training(ranks, stream, directory, state, model, optimizer, set_aside)) {
-    stand_at(*loaded, state);
+  Beginning beginning;
+  if (const auto loaded = load_newest(ranks, stream, local, recipe.checkpoint.directory.value(),
+                                      state, model, optimizer, set_aside)) {
+    stand_at(loaded->state, state);
+    beginning = {loaded->from, loaded->checkpoint};
   } else {
     stand_at({}, state);
     fill(stream, optimizer.m(), 0.0);
     fill(stream, optimizer.v(), 0.0);
-    (void)restore_or_initialise(ranks, stream, recipe, nullptr, state, model, optimizer);
+    beginning = restore_or_initialise(ranks, stream, recipe, nullptr, state, model, optimizer);
   }
   state.history.bad_steps = until_now.bad_steps;
   state.history.bad_in_a_row = until_now.bad_in_a_row;
+  return beginning;
 }
 
 }  // namespace tokenwerk

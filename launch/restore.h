@@ -17,15 +17,17 @@ struct Beginning {
 /// the weights of one, or from the seed, as checkpoint.resume and model.initial say. With
 /// resume = "latest" damaged checkpoints that are newer than the one used are set aside by name.
 ///
-/// Before that, a local generation that is newer than all checkpoints, where there is a tier.
+/// A local generation that is newer than all sound checkpoints comes before them, where there is a
+/// tier.
 [[nodiscard]] Beginning restore_or_initialise(Communicator& ranks, Stream& stream,
                                               const Recipe& recipe, const LocalTier* local,
                                               TrainingState& state, Model& model,
                                               AdamWOptimizer& optimizer);
 
-/// Collective: back to the newest sound checkpoint of this run, or, where there is none yet, to
-/// where the run began. Damaged ones are set aside. What `state` knows of bad steps stays.
-void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingState& state,
-            Model& model, AdamWOptimizer& optimizer);
+/// Collective: back to the newest sound checkpoint or local generation of this run, or, where there
+/// is none yet, to where the run began. Damaged ones are set aside. What `state` knows of bad steps
+/// stays.
+Beginning rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, const LocalTier* local,
+                 TrainingState& state, Model& model, AdamWOptimizer& optimizer);
 
 }  // namespace tokenwerk

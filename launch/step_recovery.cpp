@@ -27,14 +27,17 @@ void go_back(const BadStep& bad, const RecoveryParts& run) {
   run.saver.wait();  // what is being written may be what it goes back to
   run.step.wait_for_weights();
   run.stream.synchronize();
+  Beginning beginning;
   agree(run.control, [&] {
-    rewind(run.control, run.stream, run.recipe, run.state, run.model, run.step.optimizer());
+    beginning = rewind(run.control, run.stream, run.recipe, run.saver.local_tier(), run.state,
+                       run.model, run.step.optimizer());
   });
   const Index step = run.state.step;
-  run.saver.gone_back(step > 0 ? std::optional(step) : std::nullopt);
+  run.saver.gone_back(step, beginning.checkpoint);  // before the metrics that it overtakes are cut
   RunEvent event = event_of(bad);
   event.seconds_lost = run.log.rewind(step);
-  event.what += step > 0 ? fmt::format("; back to step {}", step)
+  event.what += step > 0 ? fmt::format("; back to step {}{}", step,
+                                       beginning.checkpoint ? "" : ", a local generation")
                          : std::string("; no checkpoint yet: back to the beginning");
   event.what +=
       fmt::format(", samples {} to {} are left out", bad.samples.first, bad.samples.last - 1);

@@ -26,9 +26,9 @@ struct RecoveryParts {
 /// it on the console, in events.jsonl and in the state, which the next checkpoint holds.
 ///
 /// Skip: the caller goes on as after any step. Rewind: weights, optimizer and state are those of
-/// the last checkpoint (saved again with what happened), or of the run's beginning where there is
-/// none. Stop: saves the weights from before the step and throws SharedError
-/// (ExitCode::stopped_by_policy).
+/// the last checkpoint or local generation (saved again with what happened), or of the run's
+/// beginning where there is none. Stop: saves the weights from before the step and throws
+/// SharedError (ExitCode::stopped_by_policy).
 [[nodiscard]] BadStepAction recover(const BadStepPolicy& policy, SampleRange batch,
                                     const StepResult& result, const RecoveryParts& run);
 

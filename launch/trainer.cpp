@@ -124,13 +124,12 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
     if (trace_.complete()) trace_.write(control_);
     StepFlags mine = saver_->flags(state_.step);
     mine.stop = stop.received();
-    const StepFlags of_any = any_of(control_, mine);
-    stopped = of_any.stop;
-    saver_->advance(of_any);
+    const StepFlags now = saver_->advance(state_.step, any_of(control_, mine));
+    stopped = now.stop;
     if (validate_every > 0 && (state_.step % validate_every == 0 || state_.step == t.steps))
       validate_now();
-    if (verification_.due(state_.step) && !of_any.due()) verify();
-    if (of_any.due()) saver_->save(savable(), of_any);
+    if (verification_.due(state_.step) && !now.due()) verify();
+    if (now.due()) saver_->save(savable(), now);
   }
   const bool saved = saver_->finish(savable());
   log_->finish();

@@ -98,6 +98,7 @@ void TrainingRun::start() {
                                         state_, model_, step_.optimizer());
     });
   });
+  if (local) begin_local_session(*local, recipe_.checkpoint.directory.value(), state_.step);
   agree(control_, [&] {
     if (first) {
       directories_->stay();

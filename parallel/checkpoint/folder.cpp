@@ -23,19 +23,6 @@ fs::path without_slash(const fs::path& path) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-// Names in a directory, sorted; none when it is not there.
-std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code fault;
-  fs::directory_iterator entry(directory, fault);
-  if (fault == std::errc::no_such_file_or_directory) return names;
-  for (; !fault && entry != fs::directory_iterator(); entry.increment(fault))
-    names.push_back(entry->path().filename().string());
-  TW_CHECK_AS(CheckpointError, !fault, directory.string(), ": cannot list: ", fault.message());
-  std::ranges::sort(names);
-  return names;
-}
-
 // "step-00000100" of "step-00000100.removing", when that is what the name is.
 std::optional<std::string> without_ending(std::string_view name, std::string_view ending) {
   if (!name.ends_with(ending)) return std::nullopt;
@@ -54,6 +41,18 @@ void remove_checkpoint(const fs::path& folder) {
 }
 
 }  // namespace
+
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code fault;
+  fs::directory_iterator entry(directory, fault);
+  if (fault == std::errc::no_such_file_or_directory) return names;
+  for (; !fault && entry != fs::directory_iterator(); entry.increment(fault))
+    names.push_back(entry->path().filename().string());
+  TW_CHECK_AS(CheckpointError, !fault, directory.string(), ": cannot list: ", fault.message());
+  std::ranges::sort(names);
+  return names;
+}
 
 std::string step_folder(Index step) { return fmt::format("{}{:08}", prefix, step); }
 

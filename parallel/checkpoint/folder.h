@@ -11,6 +11,9 @@
 
 namespace tokenwerk {
 
+/// Names in a directory, sorted; none when it is not there.
+[[nodiscard]] std::vector<std::string> names_in(const std::filesystem::path& directory);
+
 /// "step-00000100"
 [[nodiscard]] std::string step_folder(Index step);
 /// The step of such a name (no ending behind it).

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "launch/local_folder.h"
 #include "launch/save_interval.h"
 #include "parallel/comm/self_communicator.h"
 #include "tests/support/temporary_folder.h"
@@ -26,6 +27,15 @@ struct OneRank {
                          .keep = 0};
     saver.emplace(recipe.checkpoint, self, ranks_on_host, log.emplace(recipe, 1, std::nullopt),
                   std::nullopt);
+  }
+  /// Keeps local generations too, so often.
+  void keep(StepInterval local_every) {
+    recipe.checkpoint.local = folder / "disk";
+    recipe.checkpoint.local_every = local_every;
+    fs::create_directory(folder / "checkpoints");
+    auto tier = open_local_tier(self, "h1", recipe);
+    begin_local_session(*tier, folder / "checkpoints", 0);
+    saver.emplace(recipe.checkpoint, self, 1, *log, std::nullopt, tier);
   }
   void fill(float value) const {
     std::fill_n(array.view().as<float>(), array.view().count(), value);
@@ -74,7 +84,7 @@ TEST(CheckpointSaver, ReturnsBeforeTheCheckpointIsThereAndAdvancesToIt) {
   OneRank rank;
   rank.saver->save(rank.at(10));
   EXPECT_FALSE(rank.is_sound(10));  // it appears when the ranks have met, not before
-  while (!rank.is_sound(10)) rank.saver->advance(rank.saver->flags(11));
+  while (!rank.is_sound(10)) (void)rank.saver->advance(11, rank.saver->flags(11));
   EXPECT_TRUE(rank.saver->finish(rank.at(10)));
 }
 
@@ -120,6 +130,28 @@ TEST(CheckpointSaver, IsDueEverySoManySteps) {
 TEST(CheckpointSaver, IsDueByTimeWhenItIsLeftToTheCost) {
   EXPECT_FALSE(OneRank({}, 1e6).saver->flags(10).save);
   EXPECT_TRUE(OneRank({}, 1e-30).saver->flags(10).save);
+}
+
+TEST(CheckpointSaver, KeepsNoLocalGenerationWhileACheckpointIsWrittenFromTheCopy) {
+  for (const StepInterval every : {StepInterval{}, StepInterval{5}}) {
+    OneRank rank({10}, 1e-30);  // by its cost a generation is due after every step
+    rank.keep(every);
+    rank.saver->save(rank.at(10));
+    for (const Index step : {15, 20}) {  // a slow disk, as some other rank says
+      StepFlags of_any = rank.saver->flags(step);
+      EXPECT_TRUE(of_any.save_local);
+      of_any.save = false;
+      of_any.writing = true;
+      EXPECT_FALSE(rank.saver->advance(step, of_any).due());
+    }
+    rank.saver->wait_for_copy();
+    EXPECT_TRUE(rank.saver->advance(25, {.save_local = true}).save_local);  // its shard is there
+    rank.saver->save(rank.at(25), {.save_local = true});
+    EXPECT_EQ(rank.saver->flags(26).save_local, false);  // it is under way
+    rank.saver->wait();
+    EXPECT_TRUE(rank.is_sound(10));
+    EXPECT_EQ(list_generations(rank.saver->local_tier()->folder).size(), 1u);
+  }
 }
 
 TEST(SaveInterval, IsYoungsFirstOrderOne) {

@@ -115,6 +115,30 @@ TEST_F(Local, ADamagedGenerationIsSetAsideAndTheCheckpointUsed) {
   EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
 }
 
+TEST_F(Local, AGenerationIsUsedThatIsOlderThanADamagedCheckpointAndNewerThanASoundOne) {
+  folder_.train(1, "whole");
+  kill(1, "run", {"--checkpoint.every", "4"});
+  const fs::path shard = folder_.path() / folder_.checkpoint("run", 12) / "rank-00000.h5";
+  std::string bytes = test::read_file(shard);
+  bytes[bytes.size() / 2] ^= 1;
+  test::write_file(shard, bytes);
+  const CommandResult result = folder_.train(1, "run", with({"--checkpoint.resume", "latest"}));
+  EXPECT_THAT(result.output, HasSubstr("resumes after step 10"));
+  EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
+}
+
+TEST_F(Local, ACopiedRunFolderIsAnotherRun) {
+  folder_.train(1, "whole");
+  kill(1, "run", {"--checkpoint.every", "8"});
+  fs::copy(folder_.path() / "run", folder_.path() / "copy", fs::copy_options::recursive);
+  const Flags on = with({"--checkpoint.resume", "latest"});
+  const CommandResult copy = folder_.train(1, "copy", on);
+  EXPECT_THAT(copy.output, HasSubstr("resumes after step 8"));
+  EXPECT_THAT(copy.output, HasSubstr("what the hosts hold of that run is left alone"));
+  EXPECT_THAT(folder_.train(1, "run", on).output, HasSubstr("resumes after step 10"));
+  EXPECT_EQ(folder_.losses("copy"), folder_.losses("whole"));
+}
+
 TEST_F(Local, ANewerCheckpointIsUsedAndWhatAFreshRunFindsGoes) {
   kill(2, "run", {"--checkpoint.every", "12"});
   EXPECT_THAT(
@@ -176,22 +200,36 @@ TEST_F(Local, ItIsKeptByItsOwnCostWhereTheRecipeSaysSo) {
   EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
 }
 
-TEST_F(Local, AfterARewindNothingGoesOnFromWhatWasKeptBeforeIt) {
+TEST_F(Local, ARewindGoesToTheNewestGeneration) {
   folder_.train(1, "whole", {"--training.skip_batches", "12"});
-  Flags flags = with({"--checkpoint.every", "8", "--training.on_bad_step", "rewind"});
-  const Flags faults{"--inject", "nan:rank=0,step=12", "--inject",
-                     "slow:rank=0,step=1,seconds=0.2"};
+  auto flags = with({"--training.on_bad_step", "rewind", "--inject", "nan:rank=0,step=12"});
+  const CommandResult result = run(folder_.command(1, "run", flags));
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("back to step 10, a local generation"));
+  EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
+}
+
+TEST_F(Local, AfterARewindNothingGoesOnFromWhatAnotherHostHoldsFromBeforeIt) {
+  folder_.train(1, "whole", {"--training.skip_batches", "9"});
+  kill(1, "run", {"--checkpoint.every", "8"});
+  const auto shards = files(".h5");
+  ASSERT_EQ(shards.size(), 1u);
+  const fs::path kept = shards.front().parent_path(), away = folder_.path() / "away";
+  fs::rename(kept, away);  // its host has no ranks for a while
+  Flags flags = with({"--checkpoint.every", "8", "--training.on_bad_step", "rewind",
+                      "--checkpoint.resume", "latest"});
+  Flags faulty = flags;
+  faulty.insert(faulty.end(),
+                {"--inject", "nan:rank=0,step=9", "--inject", "slow:rank=0,step=1,seconds=0.2"});
   auto variables = training_environment();
   variables["TOKENWERK_ALLOW_INJECT"] = "1";
-  Flags begun = flags;
-  begun.insert(begun.end(), faults.begin(), faults.end());
-  RunningCommand first(folder_.command(1, "run", begun), folder_.path(), variables);
-  ASSERT_TRUE(first.wait_for_output("back to step 8", std::chrono::seconds(60))) << first.output();
-  // Before step 10 comes again, of which there was a generation.
+  RunningCommand second(folder_.command(1, "run", faulty), folder_.path(), variables);
+  ASSERT_TRUE(second.wait_for_output("back to step 8", std::chrono::seconds(60)))
+      << second.output();
   ASSERT_TRUE(is_written(folder_.checkpoint("run", 8) / "manifest.json", "\"action\":\"rewind\""));
-  first.send(SIGKILL);
-  EXPECT_EQ(first.wait().exit_code, 128 + SIGKILL);
-  flags.insert(flags.end(), {"--checkpoint.resume", "latest"});
+  second.send(SIGKILL);
+  EXPECT_EQ(second.wait().exit_code, 128 + SIGKILL);
+  fs::rename(away, kept);
   const CommandResult result = folder_.train(1, "run", flags);
   EXPECT_THAT(result.output, HasSubstr("resumes after step 8"));
   EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));

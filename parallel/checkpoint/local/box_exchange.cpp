@@ -6,6 +6,7 @@
 #include "parallel/checkpoint/box.h"
 #include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/local/messages.h"
+#include "parallel/comm/control.h"
 
 namespace tokenwerk {
 namespace {
@@ -48,16 +49,34 @@ std::vector<T> items_of(const std::string& text) {
   return items;
 }
 
+/// How many batches a rank will ask of another.
+struct Question {
+  std::int32_t to = 0, batches = 0;
+};
+
+/// Who asks this rank, and how many batches. Collective: only ranks that have to do with each other
+/// meet, since each connection of thousands takes a file of the process.
+std::map<int, std::size_t> asking(Communicator& ranks,
+                                  const std::map<int, std::vector<Batch>>& asked) {
+  std::vector<Question> mine;
+  for (const auto& [to, batches] : asked)
+    mine.push_back({to, static_cast<std::int32_t>(batches.size())});
+  const std::vector<std::string> all = gather_strings(ranks, bytes_of(mine));
+  std::map<int, std::size_t> out;
+  for (int from = 0; from < ranks.size(); ++from)
+    for (const Question& question : items_of<Question>(all[static_cast<std::size_t>(from)]))
+      if (question.to == ranks.rank()) out[from] = static_cast<std::size_t>(question.batches);
+  return out;
+}
+
 class BoxExchange {
  public:
   BoxExchange(Communicator& ranks, const Manifest& manifest, const OpenFile& open)
       : ranks_(ranks), manifest_(manifest), open_(open) {}
 
-  /// Asks `to` for the batches while `from` asks this rank.
-  void meet(int to, int from, const std::vector<Batch>& batches) {
-    const std::string asked =
-        exchange_text(ranks_, bytes_of(std::vector<std::size_t>{batches.size()}), to, from);
-    const std::size_t asks = batches.size(), answers = items_of<std::size_t>(asked).front();
+  /// Asks `to` for the batches while `from` asks this rank for so many; -1: nobody.
+  void meet(int to, int from, const std::vector<Batch>& batches, std::size_t answers) {
+    const std::size_t asks = batches.size();
     for (std::size_t i = 0; i < std::max(asks, answers); ++i) {
       const int asked_rank = i < asks ? to : -1, asking_rank = i < answers ? from : -1;
       const std::string mine = i < asks ? request(batches[i]) : std::string();
@@ -129,13 +148,19 @@ class BoxExchange {
 
 std::string exchange_boxes(Communicator& ranks, const Manifest& manifest,
                            const RemoteReadings& wanted, const OpenFile& open) {
+  std::map<int, std::vector<Batch>> asked;
+  for (const auto& [to, readings] : wanted) asked[to] = batches_of(readings);
+  const std::map<int, std::size_t> asked_by = asking(ranks, asked);
   BoxExchange exchange(ranks, manifest, open);
   const int size = ranks.size();
+  // By distance, at which each pair meets once: of those that wait, the nearest can go on.
   for (int distance = 1; distance < size; ++distance) {
     const int to = (ranks.rank() + distance) % size;
     const int from = (ranks.rank() - distance + size) % size;
-    const auto mine = wanted.find(to);
-    exchange.meet(to, from, mine == wanted.end() ? std::vector<Batch>() : batches_of(mine->second));
+    const auto mine = asked.find(to);
+    const auto theirs = asked_by.find(from);
+    exchange.meet(to, from, mine == asked.end() ? std::vector<Batch>() : mine->second,
+                  theirs == asked_by.end() ? 0 : theirs->second);
   }
   return exchange.fault();
 }

@@ -20,9 +20,10 @@ using OpenFile = std::function<const Hdf5File&(std::size_t file)>;
 /// Bytes of a rank's largest answer, but for a single row that is longer.
 inline constexpr std::size_t most_answer_bytes = std::size_t{32} << 20;
 
-/// Collective: every rank gets what it wants, pair after pair of ranks, and reads what others want
-/// through `open`. All ranks have the same manifest. Returns what went wrong on this rank; the
-/// targets hold anything where that is not empty on every rank.
+/// Collective: every rank gets what it wants and reads what others want through `open`. A rank
+/// meets those that it asks or that ask it, one after the other, and nobody else. All ranks have
+/// the same manifest. Returns what went wrong on this rank; the targets hold anything where that is
+/// not empty on every rank.
 [[nodiscard]] std::string exchange_boxes(Communicator& ranks, const Manifest& manifest,
                                          const RemoteReadings& wanted, const OpenFile& open);
 

@@ -39,6 +39,15 @@ int keeper_of(const HostMap& hosts, int rank) {
   return hosts.rank_on((hosts.host_of_rank[at] + 1) % hosts.hosts(), hosts.place_of_rank[at]);
 }
 
+int reader_for(const HostMap& hosts, int rank, const std::vector<int>& holders) {
+  const auto at = static_cast<std::size_t>(rank);
+  const int here = hosts.host_of_rank[at];
+  const auto even =
+      std::ranges::find_if(holders, [&](int holder) { return (holder - here) % 2 == 0; });
+  const int host = even == holders.end() ? holders.front() : *even;
+  return hosts.rank_on(host, hosts.place_of_rank[at]);
+}
+
 std::vector<HandOver> hand_overs(const HostMap& hosts, int rank) {
   std::map<int, int> taken;  // rank -> copies that it keeps of the ranks before
   std::vector<HandOver> rounds;

@@ -28,6 +28,11 @@ struct HostMap {
 /// where there is one host only.
 [[nodiscard]] int keeper_of(const HostMap& hosts, int rank);
 
+/// The rank that reads what lies on these hosts for `rank`, which is on none of them: that of its
+/// own place there. Of two neighbours it is on the one an even number of hosts away, so that who
+/// wants something of every host meets half as many ranks as there are hosts, asking and asked.
+[[nodiscard]] int reader_for(const HostMap& hosts, int rank, const std::vector<int>& holders);
+
 /// What a rank does in one round of handing copies over; -1: nothing.
 struct HandOver {
   int to = -1;

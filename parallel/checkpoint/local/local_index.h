@@ -18,12 +18,16 @@ struct LocalIndex {
   int ranks = 0;  ///< that wrote the generation
   FileSum sum;    ///< of the shard; 0 bytes: the rank holds nothing and there is no file
   std::vector<StoredArray> arrays;
-  std::string state_json;
+  std::string state_json;      ///< empty: only its sum is known
+  std::string state_sum = {};  ///< in hexadecimal digits, where the state is empty
 };
 
 /// A manifest's text (manifest.h) of one shard.
 [[nodiscard]] std::string index_text(const LocalIndex& index);
-/// Throws CheckpointError, beginning with `source`, when the text is not whole and unchanged.
+/// The same with the sum of the state in its place: of many indexes one needs the state itself.
+[[nodiscard]] std::string summary_text(const LocalIndex& index);
+/// Of either text. Throws CheckpointError, beginning with `source`, when the text is not whole and
+/// unchanged.
 [[nodiscard]] LocalIndex parse_index(std::string_view text, const std::filesystem::path& source);
 
 /// A generation as one checkpoint. `manifest.files[i]` is the shard of `rank_of_file[i]`.
@@ -31,7 +35,8 @@ struct MergedGeneration {
   Manifest manifest;
   std::vector<int> rank_of_file;
 };
-/// From one index of each shard that was found, in any order. Throws CheckpointError saying what
+/// From one index of each shard that was found, in any order; the state is of those that have it.
+/// Throws CheckpointError where they are not all of the same step, ranks and state, and saying what
 /// is missing: shards, or boxes of arrays.
 [[nodiscard]] MergedGeneration merged_generation(std::vector<LocalIndex> found);
 

@@ -29,11 +29,11 @@ class OpenShards {
   std::map<std::size_t, Hdf5File> open_;
 };
 
-/// The rank that reads a shard for another host's: all that can take turns.
-int reader_of(const LocalTier& tier, const std::map<int, Holding>& hosts, int shard) {
-  auto host = hosts.begin();
-  std::advance(host, tier.ranks->rank() % static_cast<int>(hosts.size()));
-  return tier.hosts.rank_on(host->first, shard);
+/// The rank that reads a shard of these hosts for this one.
+int reader_of(const LocalTier& tier, const std::map<int, Holding>& hosts) {
+  std::vector<int> holders;
+  for (const auto& [host, holding] : hosts) holders.push_back(host);
+  return reader_for(tier.hosts, tier.ranks->rank(), holders);
 }
 
 /// Fills the targets; returns what went wrong on any rank, on every rank.
@@ -53,7 +53,7 @@ std::string fill(const LocalTier& tier, const Survey& survey, std::span<const Ar
         if (hosts.contains(tier.host())) {
           read(shards(file), reading);
         } else {
-          remote[reader_of(tier, hosts, rank)].push_back(reading);
+          remote[reader_of(tier, hosts)].push_back(reading);
           bytes += static_cast<Index>(reading.bytes());
         }
       }
@@ -68,12 +68,13 @@ std::string fill(const LocalTier& tier, const Survey& survey, std::span<const Ar
                             [&](std::size_t file) -> const Hdf5File& { return shards(file); }));
 }
 
-/// All hosts' generations, on every rank.
+/// Those of all hosts that count, on every rank.
 std::vector<Generation> found_generations(const LocalTier& tier, Index above) {
   std::string mine;
   const std::string fault = fault_of_work([&] {
     if (!tier.leads()) return;
-    for (const Generation& there : list_generations(tier.folder)) mine += there.name + "\n";
+    for (const Generation& there : list_generations(tier.folder))
+      if (counts(tier.sessions, there)) mine += there.name + "\n";
   });
   if (!fault.empty()) log_warning("{}", fault);
   std::vector<std::vector<Generation>> of_each_host;

@@ -19,8 +19,9 @@ struct LocalResume {
 };
 
 /// Collective: fills the targets from the newest generation later than step `above` of which every
-/// shard is on some host, as it was written or as a copy, whatever ranks and hosts wrote it: a rank
-/// reads what lies on its host and is sent the rest. Shards whose sum is wrong are set aside
+/// shard is on some host, as it was written or as a copy, whatever ranks and hosts wrote it, but
+/// for those that are overtaken: a rank reads what lies on its host and is sent the rest. Shards
+/// whose sum is wrong are set aside
 /// (`rank-00003.h5.damaged`). Rank 0 logs why newer generations are passed over. `check` throws
 /// where the state is that of another run; then all ranks throw CheckpointError. Nothing where
 /// there is no whole generation; the targets then hold anything.

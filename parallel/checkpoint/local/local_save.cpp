@@ -47,7 +47,7 @@ LocalSave::LocalSave(const LocalTier& tier, Index step, std::span<const ArrayPar
                      std::string_view state_json)
     : tier_(&tier),
       step_(step),
-      folder_(tier.folder / generation_name(step, tier.session)),
+      folder_(tier.folder / generation_name(step, tier.sessions.back().name)),
       state_json_(state_json),
       mine_{tier.ranks->rank(), Holding::own} {
   fault_ = fault_of_work([&] { writer_.emplace(parts); });

@@ -32,23 +32,12 @@ std::optional<LocalShard> shard_of(std::string_view name) {
   return shard;
 }
 
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code fault;
-  fs::directory_iterator entry(folder, fault);
-  if (fault == std::errc::no_such_file_or_directory) return names;
-  for (; !fault && entry != fs::directory_iterator(); entry.increment(fault))
-    names.push_back(entry->path().filename().string());
-  TW_CHECK_AS(CheckpointError, !fault, folder.string(), ": cannot list: ", fault.message());
-  return names;
-}
-
 /// What a full or broken disk of one host keeps stops no run.
 template <typename Condition>
-void remove_where(const LocalTier& tier, const Condition& condition) {
+void remove_where(const fs::path& folder, const Condition& condition) {
   const std::string fault = fault_of_work([&] {
-    for (const Generation& there : list_generations(tier.folder))
-      if (condition(there)) remove_path(tier.folder / there.name);
+    for (const Generation& there : list_generations(folder))
+      if (condition(there)) remove_path(folder / there.name);
   });
   if (!fault.empty()) log_warning("local generations stay: {}", fault);
 }
@@ -75,6 +64,20 @@ std::optional<Generation> generation_of(const std::string& name) {
   return Generation{*step, name};
 }
 
+void begin_session(std::vector<LocalSession>& sessions, const std::string& name, Index step) {
+  constexpr std::size_t most = 64;  // what an older one has kept does not count any more
+  for (LocalSession& before : sessions) before.until = std::min(before.until.value_or(step), step);
+  sessions.push_back({name});
+  if (sessions.size() > most) sessions.erase(sessions.begin(), sessions.end() - most);
+}
+
+bool counts(const std::vector<LocalSession>& sessions, const Generation& generation) {
+  return std::ranges::any_of(sessions, [&](const LocalSession& session) {
+    return generation.name == generation_name(generation.step, session.name) &&
+           generation.step <= session.until.value_or(generation.step);
+  });
+}
+
 std::vector<Generation> list_generations(const fs::path& folder) {
   std::vector<Generation> found;
   for (const std::string& name : names_in(folder))
@@ -95,12 +98,12 @@ std::vector<LocalShard> list_shards(const fs::path& generation) {
   return found;
 }
 
-void remove_generations_before(const LocalTier& tier, Index step) {
-  remove_where(tier, [&](const Generation& there) { return there.step < step; });
+void remove_generations_before(const fs::path& folder, Index step) {
+  remove_where(folder, [&](const Generation& there) { return there.step < step; });
 }
 
-void remove_generations_after(const LocalTier& tier, Index step) {
-  remove_where(tier, [&](const Generation& there) { return there.step > step; });
+void remove_overtaken(const fs::path& folder, const std::vector<LocalSession>& sessions) {
+  remove_where(folder, [&](const Generation& there) { return !counts(sessions, there); });
 }
 
 }  // namespace tokenwerk

@@ -18,19 +18,6 @@
 
 namespace tokenwerk {
 
-/// What this rank knows of the tier; all but `folder` is the same on every rank.
-struct LocalTier {
-  Communicator* ranks;
-  HostMap hosts;
-  std::filesystem::path folder;  ///< of this run, on this host
-  std::string session;           ///< of this start of the run: its generations are nobody else's
-
-  [[nodiscard]] int host() const;
-  [[nodiscard]] int place() const;  ///< among the ranks of this host
-  /// Whether this rank acts for its host.
-  [[nodiscard]] bool leads() const { return place() == 0; }
-};
-
 /// A generation's folder, by its name.
 struct Generation {
   Index step = 0;
@@ -40,6 +27,31 @@ struct Generation {
 [[nodiscard]] std::string generation_name(Index step, const std::string& session);
 /// The generation of such a name.
 [[nodiscard]] std::optional<Generation> generation_of(const std::string& name);
+
+/// A stretch of a run that goes forward: from a start of it, or from a rewind.
+struct LocalSession {
+  std::string name;                 ///< "7f3a91c2", nobody else's
+  std::optional<Index> until = {};  ///< the run went on from this step without what came later
+  friend bool operator==(const LocalSession&, const LocalSession&) = default;
+};
+/// The run goes on from a step: what sessions before kept of later ones is overtaken, on whatever
+/// host it lies. The last 64 sessions stay known.
+void begin_session(std::vector<LocalSession>& sessions, const std::string& name, Index step);
+/// Whether a generation is of one of the sessions and not overtaken.
+[[nodiscard]] bool counts(const std::vector<LocalSession>& sessions, const Generation& generation);
+
+/// What this rank knows of the tier; all but `folder` is the same on every rank.
+struct LocalTier {
+  Communicator* ranks;
+  HostMap hosts;
+  std::filesystem::path folder;        ///< of this run, on this host
+  std::vector<LocalSession> sessions;  ///< of this run; what it keeps is of the last one
+
+  [[nodiscard]] int host() const;
+  [[nodiscard]] int place() const;  ///< among the ranks of this host
+  /// Whether this rank acts for its host.
+  [[nodiscard]] bool leads() const { return place() == 0; }
+};
 
 /// A shard with its index, and which of the two kinds it is.
 enum class Holding { own, copy };
@@ -59,10 +71,11 @@ struct LocalShard {
 /// Those of which there is an index, own ones first.
 [[nodiscard]] std::vector<LocalShard> list_shards(const std::filesystem::path& generation);
 
-/// Removes this host's generations of steps before this one. For one rank of the host; what cannot
-/// be removed is warned of.
-void remove_generations_before(const LocalTier& tier, Index step);
-/// Removes those of steps after this one: the run goes on from before them. As above.
-void remove_generations_after(const LocalTier& tier, Index step);
+/// Removes the generations of steps before this one from the folder of a run. For one rank of the
+/// host; what cannot be removed is warned of.
+void remove_generations_before(const std::filesystem::path& folder, Index step);
+/// Removes those that do not count. As above.
+void remove_overtaken(const std::filesystem::path& folder,
+                      const std::vector<LocalSession>& sessions);
 
 }  // namespace tokenwerk

@@ -1,5 +1,7 @@
 #include "parallel/checkpoint/local/survey.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -24,18 +26,20 @@ void set_aside(const fs::path& folder, const LocalShard& shard) {
   }
 }
 
-/// Throws what is wrong with a shard.
-void check_shard(const fs::path& folder, const LocalShard& shard) {
+/// The sum of a sound shard's index; throws what is wrong with it.
+std::string checked_sum(const fs::path& folder, const LocalShard& shard) {
   const fs::path path = folder / shard.index();
-  const LocalIndex index = parse_index(read_text_file(path), path);
+  const std::string text = read_text_file(path), sum = hexadecimal(checksum(text));
+  const LocalIndex index = parse_index(text, path);
   TW_CHECK_AS(CheckpointError, index.rank == shard.rank, path.string(), ": is that of rank ",
               index.rank);
-  if (index.sum.bytes == 0) return;
+  if (index.sum.bytes == 0) return sum;
   const auto fault = fault_of(folder, {shard.file(), index.sum});
   TW_CHECK_AS(CheckpointError, !fault, fault->file, " ", fault->what);
+  return sum;
 }
 
-/// What this rank has looked at: {"sound": [[3, 0], ...], "damaged": ["..."]}.
+/// What this rank has looked at: {"sound": [[3, 0, "sum of the index"], ...], "damaged": ["..."]}.
 Json look(const LocalTier& tier, const fs::path& folder) {
   Json report{{"sound", Json::array()}, {"damaged", Json::array()}};
   std::vector<LocalShard> shards;
@@ -43,9 +47,10 @@ Json look(const LocalTier& tier, const fs::path& folder) {
   if (!fault.empty()) report["damaged"].push_back(fault);
   const auto here = tier.hosts.ranks[static_cast<std::size_t>(tier.host())].size();
   for (auto i = static_cast<std::size_t>(tier.place()); i < shards.size(); i += here) {
-    const std::string wrong = fault_of_work([&] { check_shard(folder, shards[i]); });
+    std::string sum;
+    const std::string wrong = fault_of_work([&] { sum = checked_sum(folder, shards[i]); });
     if (wrong.empty()) {
-      report["sound"].push_back({shards[i].rank, shards[i].holding == Holding::copy ? 1 : 0});
+      report["sound"].push_back({shards[i].rank, shards[i].holding == Holding::copy ? 1 : 0, sum});
     } else {
       set_aside(folder, shards[i]);
       report["damaged"].push_back(wrong + "; set aside");
@@ -55,6 +60,7 @@ Json look(const LocalTier& tier, const fs::path& folder) {
 }
 
 void add_reports(const LocalTier& tier, const std::vector<std::string>& reports, Survey& survey) {
+  std::map<int, std::string> sums;
   for (std::size_t rank = 0; rank < reports.size(); ++rank) {
     const int host = tier.hosts.host_of_rank[rank];
     const Json report = Json::parse(reports[rank]);
@@ -62,6 +68,9 @@ void add_reports(const LocalTier& tier, const std::vector<std::string>& reports,
       const Holding holding = sound.at(1) == 1 ? Holding::copy : Holding::own;
       auto& held = survey.holders[sound.at(0)].try_emplace(host, holding).first->second;
       held = std::min(held, holding);  // a host may have both
+      if (sums.try_emplace(sound.at(0), sound.at(2)).first->second != sound.at(2))
+        survey.fault =
+            fmt::format("hosts hold different shards of rank {}", sound.at(0).get<int>());
     }
     if (tier.ranks->rank() != 0) continue;
     for (const Json& damage : report.at("damaged"))
@@ -70,14 +79,18 @@ void add_reports(const LocalTier& tier, const std::vector<std::string>& reports,
   }
 }
 
-/// The indexes that this rank reads for all: of each shard one rank does.
+/// The indexes that this rank reads for all: of each shard one rank does, and of one the state.
 std::string indexes_for_all(const LocalTier& tier, const Survey& survey, const fs::path& folder) {
   Json texts = Json::array();
   for (const auto& [rank, hosts] : survey.holders) {
     const auto& [host, holding] = *hosts.begin();
     if (tier.hosts.rank_on(host, rank) != tier.ranks->rank()) continue;
     const fs::path path = folder / LocalShard{rank, holding}.index();
-    const std::string fault = fault_of_work([&] { texts.push_back(read_text_file(path)); });
+    const std::string fault = fault_of_work([&] {
+      const std::string text = read_text_file(path);
+      const bool first = rank == survey.holders.begin()->first;
+      texts.push_back(first ? text : summary_text(parse_index(text, path)));
+    });
     if (!fault.empty()) log_warning("{}", fault);
   }
   return texts.dump();
@@ -97,9 +110,10 @@ Survey survey_generation(const LocalTier& tier, const Generation& generation) {
   survey.generation = generation;
   const fs::path folder = tier.folder / generation.name;
   add_reports(tier, gather_strings(*tier.ranks, look(tier, folder).dump()), survey);
+  if (!survey.fault.empty()) return survey;  // the same on every rank, as what follows
   const std::vector<std::string> all =
       gather_strings(*tier.ranks, indexes_for_all(tier, survey, folder));
-  survey.fault = fault_of_work([&] {  // the same on every rank, since all have the same texts
+  survey.fault = fault_of_work([&] {
     std::vector<LocalIndex> found;
     for (const std::string& texts : all)
       for (const Json& text : Json::parse(texts))

@@ -25,9 +25,9 @@ struct Disks {
   ~Disks() { world.comm->barrier(); }
 
   /// As the ranks of the run would be on these hosts, `per_host` each, from host `first` on.
-  [[nodiscard]] LocalTier tier(int per_host, const std::string& session, int first = 0) const {
+  [[nodiscard]] LocalTier tier(int per_host, int first = 0) const {
     const std::string name = fmt::format("h{}", first + world.comm->rank() / per_host);
-    return {world.comm.get(), gather_hosts(*world.comm, name), path / name / "run", session};
+    return {world.comm.get(), gather_hosts(*world.comm, name), path / name / "run", {{"aa"}}};
   }
   void lose(int host) const {
     world.comm->barrier();
@@ -53,8 +53,17 @@ void keep(const LocalTier& tier, Index step, const std::vector<SampleArray>& arr
   save.hand_over();
   save.check_copies();
   save.finish();
-  if (tier.leads()) remove_generations_before(tier, step);
+  if (tier.leads()) remove_generations_before(tier.folder, step);
   tier.ranks->barrier();
+}
+
+/// Messages of this rank to single others.
+Index exchanges() {
+  Index messages = 0;
+  const Traffic sent = environment().sent();
+  for (std::size_t axis = 0; axis < axis_count; ++axis)
+    messages += sent.at(static_cast<Axis>(axis), Collective::exchange).messages;
+  return messages;
 }
 
 struct Resumed {
@@ -79,7 +88,7 @@ class LocalTierTest : public testing::Test {
 
 TEST_F(LocalTierTest, ComesBackInTheSameCutWithoutTraffic) {
   for (const int per_host : {1, 2, 8}) {
-    const LocalTier tier = disks.tier(per_host, "aa");
+    const LocalTier tier = disks.tier(per_host);
     keep(tier, 10, arrays, 0);
     const Resumed resumed = resume(tier, 9, arrays, 0);
     ASSERT_TRUE(resumed.from);
@@ -94,7 +103,7 @@ TEST_F(LocalTierTest, ComesBackInTheSameCutWithoutTraffic) {
 }
 
 TEST_F(LocalTierTest, ComesBackInAnyCutOverTheNetwork) {
-  const LocalTier tier = disks.tier(1, "aa");
+  const LocalTier tier = disks.tier(1);
   keep(tier, 10, arrays, 0);
   for (const int dim : {1, 2}) {
     const Resumed resumed = resume(tier, -1, arrays, dim);
@@ -106,31 +115,36 @@ TEST_F(LocalTierTest, ComesBackInAnyCutOverTheNetwork) {
 }
 
 TEST_F(LocalTierTest, AHostThatIsLostComesFromTheCopyOntoASpareOne) {
-  const LocalTier tier = disks.tier(1, "aa");
+  const LocalTier tier = disks.tier(1);
   if (tier.hosts.hosts() < 2) return;
   keep(tier, 10, arrays, 0);
   disks.lose(0);
-  const LocalTier after = disks.tier(1, "bb", 1);  // host h1 is where h0 was, the last one is new
+  LocalTier after = disks.tier(1, 1);  // host h1 is where h0 was, the last one is new
+  const Index before = exchanges();
   const Resumed resumed = resume(after, -1, arrays, 0);
   ASSERT_TRUE(resumed.from);
   EXPECT_EQ(resumed.different, "");
   EXPECT_EQ(resumed.from->from_copies, 1);
+  // Each host has the shard of the host before; from there rank p - 1 alone wants one, and of one.
+  const int meeting = exchanges() > before ? 1 : 0;
+  EXPECT_LE(all_reduce(*world.comm, Index{meeting}), 2);
+  begin_session(after.sessions, "bb", 10);
   keep(after, 20, older, 1);
   EXPECT_EQ(resume(after, -1, older, 0).different, "");
   EXPECT_EQ(list_generations(after.folder).size(), 1u);
 }
 
 TEST_F(LocalTierTest, TwoNeighboursLostAreNotThere) {
-  const LocalTier tier = disks.tier(1, "aa");
+  const LocalTier tier = disks.tier(1);
   if (tier.hosts.hosts() < 3) return;
   keep(tier, 10, arrays, 0);
   disks.lose(0);
   disks.lose(1);
-  EXPECT_FALSE(resume(disks.tier(1, "bb"), -1, arrays, 0).from);
+  EXPECT_FALSE(resume(disks.tier(1), -1, arrays, 0).from);
 }
 
 TEST_F(LocalTierTest, ADamagedShardIsSetAsideAndItsCopyTaken) {
-  const LocalTier tier = disks.tier(1, "aa");
+  const LocalTier tier = disks.tier(1);
   keep(tier, 10, arrays, 0);
   const fs::path folder = tier.folder / generation_name(10, "aa");
   if (world.comm->rank() == 0) {
@@ -148,8 +162,24 @@ TEST_F(LocalTierTest, ADamagedShardIsSetAsideAndItsCopyTaken) {
   }
 }
 
+TEST_F(LocalTierTest, HostsThatHoldDifferentShardsUnderOneNameMixNothing) {
+  const LocalTier tier = disks.tier(1);
+  if (tier.hosts.hosts() < 2) return;
+  keep(tier, 10, arrays, 0);
+  const fs::path folder = tier.folder / generation_name(10, "aa"), kept = tier.folder / "kept";
+  // Rank 0 alone has written again, other numbers and another state, before it was killed.
+  fs::rename(folder, kept);
+  keep(tier, 10, older, 0);
+  if (world.comm->rank() != 0) {
+    fs::remove_all(folder);
+    fs::rename(kept, folder);
+  }
+  world.comm->barrier();
+  EXPECT_FALSE(resume(tier, -1, arrays, 0).from);
+}
+
 TEST_F(LocalTierTest, AnUnfinishedGenerationLeavesTheOneBefore) {
-  const LocalTier tier = disks.tier(1, "aa");
+  const LocalTier tier = disks.tier(1);
   keep(tier, 10, older, 0);
   const float number = 1.0f;
   const Shape shape{world.comm->size()};
@@ -164,7 +194,7 @@ TEST_F(LocalTierTest, AnUnfinishedGenerationLeavesTheOneBefore) {
 }
 
 TEST_F(LocalTierTest, AFaultOfOneRankIsEveryRanksAndTheOlderOneStays) {
-  const LocalTier tier = disks.tier(1, "aa");
+  const LocalTier tier = disks.tier(1);
   keep(tier, 10, arrays, 0);
   const int last = world.comm->size() - 1;
   const Shape shape{world.comm->size()};

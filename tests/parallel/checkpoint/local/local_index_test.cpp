@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk {
@@ -81,8 +83,28 @@ TEST(MergedGeneration, SaysWhatIsMissing) {
             "what rank 1, 3 wrote is on no host that is left");
 }
 
+TEST(MergedGeneration, RefusesShardsOfDifferentSavesThoughTheirBoxesFit) {
+  LocalIndex step = index_of(1, 2), ranks = step, state = step;
+  step.step = 41;
+  ranks.ranks = 1;
+  state.state_json = R"({"step":40,"bad_steps":[12]})";
+  for (const LocalIndex& other : {step, ranks, state})
+    EXPECT_EQ(fault_of_merging({index_of(0, 2), other}),
+              "what rank 1 wrote is not of the same save as that of rank 0");
+  EXPECT_EQ(fault_of_merging({index_of(0, 2), index_of(1, 2)}), "");
+}
+
+TEST(MergedGeneration, NeedsTheStateOnceAndItsSumOtherwise) {
+  const LocalIndex summary = parse_index(summary_text(index_of(0, 2)), "here");
+  EXPECT_EQ(summary.state_json, "");
+  EXPECT_EQ(merged_generation({summary, index_of(1, 2)}).manifest.state_json, R"({"step":40})");
+  LocalIndex other = index_of(1, 2);
+  other.state_json = R"({"step":41})";
+  EXPECT_NE(fault_of_merging({summary, other}), "");
+}
+
 TEST(MergedGeneration, RefusesShardsOfDifferentCuts) {
-  const std::string fault = fault_of_merging({index_of(0, 2), index_of(1, 3)});
+  const std::string fault = fault_of_merging({index_of(0, 2), index_of(1, 2, 10)});
   EXPECT_NE(fault.find("model/w"), std::string::npos) << fault;
 }
 
@@ -119,6 +141,26 @@ TEST(HostMap, TheNextHostInTheRingKeepsTheCopies) {
   EXPECT_EQ(keepers, (std::vector<int>{2, 3, 4, 5, 0, 1}));
   EXPECT_EQ(keeper_of(host_map({"a", "a"}), 1), -1);
   EXPECT_TRUE(hand_overs(host_map({"a", "a"}), 0).empty());
+}
+
+TEST(HostMap, WhoReadsFromEveryHostMeetsHalfAsManyRanks) {
+  std::vector<std::string> names;
+  for (int rank = 0; rank < 64; ++rank) names.push_back(std::to_string(rank / 2));
+  const HostMap hosts = host_map(names);
+  std::vector<std::set<int>> met(names.size());
+  for (int rank = 0; rank < 64; ++rank) {
+    for (int host = 0; host < 32; ++host) {
+      const int next = (host + 1) % 32, here = hosts.host_of_rank[static_cast<std::size_t>(rank)];
+      if (here == host || here == next) continue;
+      const int reader = reader_for(hosts, rank, {std::min(host, next), std::max(host, next)});
+      const int on = hosts.host_of_rank[static_cast<std::size_t>(reader)];
+      EXPECT_TRUE(on == host || on == next);
+      met[static_cast<std::size_t>(rank)].insert(reader);
+      met[static_cast<std::size_t>(reader)].insert(rank);
+    }
+  }
+  for (const std::set<int>& others : met) EXPECT_LE(others.size(), 16u);
+  EXPECT_EQ(reader_for(hosts, 0, {3}), 6);
 }
 
 TEST(HostMap, EverySendMeetsItsReceiveWhateverTheHostsHold) {
