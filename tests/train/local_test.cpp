@@ -219,8 +219,8 @@ TEST_F(Local, AfterARewindNothingGoesOnFromWhatAnotherHostHoldsFromBeforeIt) {
   Flags flags = with({"--checkpoint.every", "8", "--training.on_bad_step", "rewind",
                       "--checkpoint.resume", "latest"});
   Flags faulty = flags;
-  faulty.insert(faulty.end(),
-                {"--inject", "nan:rank=0,step=9", "--inject", "slow:rank=0,step=1,seconds=0.2"});
+  faulty.insert(faulty.end(), {"--checkpoint.local_every", "0", "--inject", "nan:rank=0,step=9",
+                               "--inject", "slow:rank=0,step=1,seconds=0.2"});
   auto variables = training_environment();
   variables["TOKENWERK_ALLOW_INJECT"] = "1";
   RunningCommand second(folder_.command(1, "run", faulty), folder_.path(), variables);
