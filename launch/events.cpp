@@ -1,18 +1,13 @@
 #include "launch/events.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/time.h>
 
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
-
-#include "core/file_descriptor.h"
-#include "core/log.h"
+#include <utility>
 
 namespace tokenwerk {
 namespace {
@@ -74,13 +69,20 @@ std::string json_line(const RunEvent& event, double unix_seconds) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+EventLog::EventLog(const std::filesystem::path& log_directory)
+    : path_(log_directory / "events.jsonl"), file_(path_, AppendFile::Records::lines) {}
+
 void EventLog::write(const RunEvent& event) const {
-  const std::string line = json_line(event, unix_seconds_now()) + "\n";
-  const FileDescriptor file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
-  // One write a line: lines of two writers do not mix.
-  if (!file || ::write(file.get(), line.data(), line.size()) != std::ssize(line))
-    log_warning("{}: the event {} cannot be written: {}", path_.string(), event.name,
-                std::strerror(errno));
+  append(json_line(event, unix_seconds_now()) + "\n");
+}
+
+void EventLog::append(std::string lines) const {
+  file_.append(std::move(lines));
+  file_.close();
+}
+
+void EventLog::retry() const {
+  if (!file_.waiting().empty()) append({});
 }
 
 std::optional<double> EventLog::began() const {
@@ -96,7 +98,7 @@ void EventLog::begin_anew() const {
   const std::string preflight = preflight_at_the_end(path_);
   std::error_code ignored;  // none may be there
   std::filesystem::rename(path_, path_.parent_path() / "events.previous.jsonl", ignored);
-  if (!preflight.empty()) std::ofstream(path_, std::ios::binary) << preflight;
+  if (!preflight.empty()) append(preflight);
 }
 
 }  // namespace tokenwerk

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/dtype.h"
+#include "launch/append_file.h"
 
 namespace tokenwerk {
 
@@ -34,11 +35,12 @@ struct RunEvent {
 /// Appends; trainer and supervisor do so in turns.
 class EventLog {
  public:
-  explicit EventLog(const std::filesystem::path& log_directory)
-      : path_(log_directory / "events.jsonl") {}
+  explicit EventLog(const std::filesystem::path& log_directory);
 
-  /// Whatever happens to the file, the run goes on: a line that cannot be written is warned of.
+  /// Whatever happens to the file, the run goes on (launch/append_file.h).
   void write(const RunEvent& event) const;
+  /// Writes what could not be written before.
+  void retry() const;
 
   /// When the first of these events was; nothing where there is none yet.
   [[nodiscard]] std::optional<double> began() const;
@@ -48,7 +50,10 @@ class EventLog {
   void begin_anew() const;
 
  private:
+  void append(std::string lines) const;
+
   std::filesystem::path path_;
+  mutable AppendFile file_;  ///< with what it still has to write
 };
 
 }  // namespace tokenwerk

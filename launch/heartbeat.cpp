@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/log.h"
+#include "launch/append_file.h"
 #include "launch/counted.h"
 
 namespace tokenwerk {
@@ -49,14 +50,12 @@ HeartbeatWriter::HeartbeatWriter(const std::filesystem::path& log_directory, int
     : path_(heartbeat_file(log_directory)) {
   const auto attempt = own_attempt();
   if (rank != 0 || !attempt) return;
+  gives_ = true;
   last_.attempt = *attempt;
-  file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file_)
-    log_warning("{}: no sign of life can be given: {}", path_.string(), std::strerror(errno));
 }
 
 void HeartbeatWriter::beat(std::string_view phase, Index step) {
-  if (!file_) return;
+  if (!gives_) return;
   ++last_.beat;
   last_.step = step;
   last_.phase = phase;
@@ -68,9 +67,14 @@ void HeartbeatWriter::beat(std::string_view phase, Index step) {
        last_.phase}}.dump();
   line.resize(line_bytes - 1, ' ');
   line.push_back('\n');
-  if (::pwrite(file_.get(), line.data(), line.size(), 0) == std::ssize(line)) return;
-  log_warning("{}: no sign of life can be given: {}", path_.string(), std::strerror(errno));
-  file_ = {};
+  // Not truncated: the room that the line before takes is there on a full disk too.
+  errno = ENOSPC;  // of a line that is written in part
+  const bool given = keep_open(file_, path_, O_WRONLY) &&
+                     ::pwrite(file_.get(), line.data(), line.size(), 0) == std::ssize(line);
+  if (!given && !failing_)
+    log_warning("{}: no sign of life can be given for now: {}", path_.string(),
+                std::strerror(errno));
+  failing_ = !given;
 }
 
 }  // namespace tokenwerk

@@ -41,13 +41,16 @@ class HeartbeatWriter {
   /// Writes nothing unless this rank is the first one and supervised.
   HeartbeatWriter(const std::filesystem::path& log_directory, int rank);
 
-  /// A file that cannot be written is warned of once: the supervisor will speak of a hang.
+  /// A file that cannot be written is warned of and tried again at the next beat: after too many
+  /// the supervisor speaks of a hang.
   void beat(std::string_view phase, Index step);
 
  private:
   std::filesystem::path path_;
   FileDescriptor file_;
   Heartbeat last_;
+  bool gives_ = false;    ///< this rank is the one
+  bool failing_ = false;  ///< the last beat was not written
 };
 
 }  // namespace tokenwerk

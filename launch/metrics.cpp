@@ -1,12 +1,11 @@
 #include "launch/metrics.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
-#include "core/error.h"
 #include "core/log.h"
+#include "launch/counted.h"
 
 namespace tokenwerk {
 namespace {
@@ -34,28 +33,71 @@ std::optional<LineFacts> facts_of(const std::string& line) {
   return facts;
 }
 
-/// Rewrites the file with its whole lines up to the step: aside, then renamed, so that a run killed
-/// here loses nothing. The seconds of the steps that are kept.
-double cut(const std::filesystem::path& path, Index last_step) {
+/// What a file holds up to a step.
+struct Kept {
+  double seconds = 0;       ///< that its steps took
+  std::uintmax_t end = 0;   ///< of the last line to keep, in the file
+  Index damaged = 0;        ///< lines of no kind
+  bool has_others = false;  ///< lines between those to keep
+};
+
+/// Calls this with each line to keep.
+template <typename Take>
+Kept keep(const std::filesystem::path& path, Index last_step, Take&& take) {
+  Kept out;
+  bool others = false;
+  std::uintmax_t at = 0;
+  std::ifstream in(path, std::ios::binary);
+  for (std::string line; std::getline(in, line);) {
+    at += line.size() + 1;
+    const std::optional<LineFacts> facts = facts_of(line);
+    if (!facts) ++out.damaged;
+    // A last line without its end was cut short by whatever ended the run.
+    others = others || !facts || facts->step > last_step || in.eof();
+    if (!facts || facts->step > last_step || in.eof()) continue;
+    out.has_others = others;
+    out.seconds += facts->seconds;
+    out.end = at;
+    take(line);
+  }
+  return out;
+}
+
+/// Writes the lines to keep aside, then gives them the file's name: a run killed here loses
+/// nothing.
+std::error_code rewrite(const std::filesystem::path& path, Index last_step) {
   std::filesystem::path aside = path;
   aside += ".tmp";
-  std::ifstream in(path, std::ios::binary);
   std::ofstream out(aside, std::ios::binary | std::ios::trunc);
-  Index damaged = 0;
-  double seconds = 0;
-  for (std::string line; std::getline(in, line);) {
-    const std::optional<LineFacts> facts = facts_of(line);
-    if (!facts) ++damaged;
-    // A last line without its end was cut short by whatever ended the run.
-    if (!facts || facts->step > last_step || in.eof()) continue;
-    out << line << '\n';
-    seconds += facts->seconds;
-  }
+  keep(path, last_step, [&](const std::string& line) { out << line << '\n'; });
   out.close();
-  TW_CHECK_AS(DeviceError, out.good(), aside.string(), ": cannot be written");
-  std::filesystem::rename(aside, path);
-  if (damaged > 0) log_warning("{}: {} damaged lines dropped", path.string(), damaged);
-  return seconds;
+  std::error_code fault, ignored;
+  if (out.good())
+    std::filesystem::rename(aside, path, fault);
+  else
+    fault = std::make_error_code(std::errc::no_space_on_device);
+  if (fault) std::filesystem::remove(aside, ignored);
+  return fault;
+}
+
+/// Leaves the whole lines up to the step: what comes after them is cut off, which takes no room on
+/// the disk. The seconds of the steps that are kept.
+double cut(const std::filesystem::path& path, Index last_step) {
+  std::error_code fault;
+  if (!std::filesystem::exists(path, fault)) return 0;
+  const Kept kept = keep(path, last_step, [](const std::string&) {});
+  if (kept.has_others) fault = rewrite(path, last_step);
+  if (!kept.has_others || fault) {
+    std::error_code cut_fault;
+    std::filesystem::resize_file(path, kept.end, cut_fault);
+    if (cut_fault) fault = cut_fault;
+  }
+  if (fault)
+    log_warning("{}: lines that do not belong to the steps up to {} stay: {}", path.string(),
+                last_step, fault.message());
+  else if (kept.damaged > 0)
+    log_warning("{}: {} dropped", path.string(), count_of(kept.damaged, "damaged line"));
+  return kept.seconds;
 }
 
 }  // namespace
@@ -84,22 +126,28 @@ std::string json_line(const ValidationMetrics& m) {
 }
 
 MetricsWriter::MetricsWriter(std::filesystem::path file, std::optional<Index> resumed_step)
-    : path_(std::move(file)) {
-  if (std::filesystem::exists(path_)) {
-    if (resumed_step)
-      kept_seconds_ = cut(path_, *resumed_step);
-    else
-      std::filesystem::rename(path_, path_.parent_path() / "metrics.previous.jsonl");
-  }
-  file_.reset(std::fopen(path_.c_str(), "ab"));
-  TW_CHECK_AS(DeviceError, file_ != nullptr, path_.string(),
-              ": cannot be opened: ", std::strerror(errno));
+    : path_(std::move(file)), file_(path_, AppendFile::Records::lines) {
+  std::error_code fault;
+  if (resumed_step)
+    kept_seconds_ = cut(path_, *resumed_step);
+  else if (std::filesystem::exists(path_, fault))
+    std::filesystem::rename(path_, path_.parent_path() / "metrics.previous.jsonl", fault);
+  if (fault)
+    log_warning("{}: the older one cannot be renamed: {}", path_.string(), fault.message());
+  file_.flush();
 }
 
-void MetricsWriter::write_line(const std::string& line) {
-  const bool written = std::fputs((line + "\n").c_str(), file_.get()) >= 0;
-  TW_CHECK_AS(DeviceError, written && std::fflush(file_.get()) == 0, path_.string(),
-              ": cannot be written: ", std::strerror(errno));
+void MetricsWriter::rewind(Index step) {
+  const auto is_later = [step](const std::string& line) {
+    const std::optional<LineFacts> facts = facts_of(line);
+    return facts && facts->step > step;
+  };
+  file_.forget_if(is_later);
+  file_.close();
+  kept_seconds_ = cut(path_, step);
+  for (const std::string& line : file_.waiting())
+    if (const std::optional<LineFacts> facts = facts_of(line)) kept_seconds_ += facts->seconds;
+  file_.flush();
 }
 
 }  // namespace tokenwerk

@@ -1,12 +1,11 @@
 #pragma once
 /// The figures of a run and the file that keeps them, metrics.jsonl: one JSON object a line.
 
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <optional>
 
 #include "core/dtype.h"
+#include "launch/append_file.h"
 
 namespace tokenwerk {
 
@@ -41,29 +40,29 @@ struct ValidationMetrics {
 [[nodiscard]] std::string json_line(const StepMetrics& metrics);
 [[nodiscard]] std::string json_line(const ValidationMetrics& metrics);
 
-/// Writes metrics.jsonl, line by line, each flushed before the next step begins.
+/// Writes metrics.jsonl, line by line, each there before the next step begins. A disk that refuses
+/// them ends no run (launch/append_file.h).
 class MetricsWriter {
  public:
   /// A fresh run begins an empty file and leaves an older one beside it, as metrics.previous.jsonl.
-  /// A run resumed at a step keeps the whole lines up to that step. Throws Error naming the file
-  /// when it cannot be written.
+  /// A run resumed at a step keeps the whole lines up to that step.
   MetricsWriter(std::filesystem::path file, std::optional<Index> resumed_step);
 
   void write(const StepMetrics& metrics) { write_line(json_line(metrics)); }
   void write(const ValidationMetrics& metrics) { write_line(json_line(metrics)); }
 
+  /// Forgets the lines of later steps, as for a run resumed at this one.
+  void rewind(Index step);
+
   /// Seconds that the steps took which a resumed run kept.
   [[nodiscard]] double kept_seconds() const { return kept_seconds_; }
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  void write_line(const std::string& line);
+  void write_line(const std::string& line) { file_.append(line + "\n"); }
 
   std::filesystem::path path_;
   double kept_seconds_ = 0;
-  std::unique_ptr<std::FILE, Close> file_;
+  AppendFile file_;
 };
 
 }  // namespace tokenwerk

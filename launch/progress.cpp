@@ -4,11 +4,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <vector>
+
+#include "core/log.h"
 
 namespace tokenwerk {
 namespace {
@@ -84,32 +88,35 @@ void ProgressLine::show(const StepMetrics& metrics) {
   const bool live = console_.kind == Console::Kind::terminal;
   if (!live && metrics.step % every_ != 0 && metrics.step != steps_) return;
   const std::string text = progress_text(metrics, steps_, width_of(console_));
-  clear();
-  fmt::print(console_.file, "{}{}", text, live ? "" : "\n");
+  write(wipe() + text + (live ? "" : "\n"));
   if (live) live_ = text;
-  std::fflush(console_.file);
 }
 
 void ProgressLine::note(std::string_view text) {
   if (console_.kind == Console::Kind::silent) return;
-  const std::string live = live_;
-  clear();
-  fmt::print(console_.file, "{}\n{}", text, live);
-  live_ = live;
-  std::fflush(console_.file);
+  write(fmt::format("{}{}\n{}", wipe(), text, live_));
 }
 
 void ProgressLine::finish() {
   if (live_.empty()) return;
-  std::fputc('\n', console_.file);
-  std::fflush(console_.file);
+  write("\n");
   live_.clear();
 }
 
-void ProgressLine::clear() {
-  if (live_.empty()) return;
-  std::fputs("\r\x1b[K", console_.file);  // to the line's start, then erase to its end
-  live_.clear();
+/// To the line's start, then erase to its end.
+std::string ProgressLine::wipe() const { return live_.empty() ? "" : "\r\x1b[K"; }
+
+/// A console may be a file on a full disk: what it refuses is dropped, and the run goes on.
+void ProgressLine::write(const std::string& text) {
+  const bool whole = std::fwrite(text.data(), 1, text.size(), console_.file) == text.size();
+  const bool written = whole && std::fflush(console_.file) == 0;
+  if (!written) {
+    if (!failing_)
+      log_warning("standard output cannot be written: {}; progress stands in metrics.jsonl",
+                  std::strerror(errno));
+    std::clearerr(console_.file);
+  }
+  failing_ = !written;
 }
 
 }  // namespace tokenwerk

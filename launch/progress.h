@@ -45,12 +45,15 @@ class ProgressLine {
   void finish();
 
  private:
-  void clear();
+  /// What wipes the live line.
+  [[nodiscard]] std::string wipe() const;
+  void write(const std::string& text);
 
   Console console_;
   Index every_;
   Index steps_;
-  std::string live_;  ///< what the live line shows
+  std::string live_;      ///< what the live line shows
+  bool failing_ = false;  ///< the console takes nothing
 };
 
 }  // namespace tokenwerk

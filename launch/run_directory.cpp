@@ -7,7 +7,11 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <optional>
+#include <sstream>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "core/data/tokenizer.h"
 #include "core/error.h"
@@ -54,6 +58,46 @@ void check_continuation(const fs::path& directory, const std::string& resume) {
       "directory");
 }
 
+/// The bytes of a file; nothing where it cannot be read.
+std::optional<std::string> bytes_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream bytes;
+  if (!stream || !(bytes << stream.rdbuf())) return std::nullopt;
+  return std::move(bytes).str();
+}
+
+void copy_tokenizer(const Recipe& recipe) {
+  const std::string here = tokenizer_copy(recipe.checkpoint.directory.value());
+  const auto is_copied = [&](const char* ending) {
+    return bytes_of(recipe.data.train + ending) == bytes_of(here + ending);
+  };
+  if (!fs::exists(recipe.data.train + ".tokenizer.json")) return;
+  if (is_copied(".tokenizer.json") && is_copied(".tokenizer.model")) return;
+  save_tokenizer(here, *load_tokenizer(recipe.data.train));
+}
+
+/// Aside, then renamed; not at all where the file says so already.
+void write_recipe(const Recipe& recipe) {
+  const fs::path folder = recipe.log.directory;
+  const fs::path file = folder / "recipe.toml", aside = folder / "recipe.toml.tmp";
+  const std::string text = to_toml(recipe);
+  if (bytes_of(file) == text) return;
+  errno = 0;
+  std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
+  stream << text;
+  stream.close();
+  const int error = errno;
+  std::error_code fault;
+  if (stream.good())
+    fs::rename(aside, file, fault);
+  else
+    fault = {error != 0 ? error : EIO, std::generic_category()};
+  if (!fault) return;
+  std::error_code ignored;
+  fs::remove(aside, ignored);
+  TW_RAISE(DeviceError, file.string(), ": cannot be written: ", fault.message());
+}
+
 }  // namespace
 
 RunDirectories::RunDirectories(const Recipe& recipe) : RunDirectories() {
@@ -92,18 +136,13 @@ void RunDirectories::hold(const fs::path& folder, const char* key) {
 
 std::string tokenizer_copy(const fs::path& checkpoints) { return (checkpoints / "run").string(); }
 
-void record_run(const Recipe& recipe) {
-  if (fs::exists(recipe.data.train + ".tokenizer.json"))
-    save_tokenizer(tokenizer_copy(recipe.checkpoint.directory.value()),
-                   *load_tokenizer(recipe.data.train));
-  const fs::path folder = recipe.log.directory;
-  const fs::path file = folder / "recipe.toml", aside = folder / "recipe.toml.tmp";
-  std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
-  stream << to_toml(recipe);
-  stream.close();
-  if (!stream.good()) fs::remove(aside);
-  TW_CHECK_AS(DeviceError, stream.good(), aside.string(), ": cannot be written");
-  fs::rename(aside, file);
+void record_run(const Recipe& recipe, RunStart start) {
+  for (const auto record : {copy_tokenizer, write_recipe}) try {
+      record(recipe);
+    } catch (const std::exception& error) {
+      if (start == RunStart::first) throw;
+      log_warning("{}; the run goes on with what stands there", error.what());
+    }
 }
 
 }  // namespace tokenwerk

@@ -33,10 +33,14 @@ class RunDirectories {
   std::vector<std::filesystem::path> made_;  ///< each before the one it lies in
 };
 
+/// Whether a run starts here, or one goes on that was here before.
+enum class RunStart { first, again };
+
 /// Writes recipe.toml, as resolved, into log.directory, and beside the checkpoints a copy of the
 /// tokenizer, if one lies beside the data: whoever takes the checkpoints away can read and write
-/// text. Throws DeviceError or DataError naming what cannot be written.
-void record_run(const Recipe& recipe);
+/// text. What stands there already is left. What cannot be written is a DeviceError or DataError
+/// that names it, of a run that goes on a warning.
+void record_run(const Recipe& recipe, RunStart start);
 
 /// Path prefix of that copy.
 [[nodiscard]] std::string tokenizer_copy(const std::filesystem::path& checkpoints);

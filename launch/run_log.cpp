@@ -25,7 +25,7 @@ RunLog::RunLog(const Recipe& recipe, int rank, std::optional<Index> resumed_step
 
 double RunLog::rewind(Index step) {
   if (!metrics_) return 0.0;
-  metrics_.emplace(folder_ / "metrics.jsonl", step);
+  metrics_->rewind(step);
   tensorboard_.emplace(folder_, step + 1);
   const double before = std::exchange(useful_seconds_, metrics_->kept_seconds());
   return before - useful_seconds_;
@@ -44,6 +44,7 @@ void RunLog::step(StepMetrics metrics) {
     metrics.goodput = std::min(1.0, useful_seconds_ / all);
   if (metrics_) metrics_->write(metrics);
   if (tensorboard_) tensorboard_->write(metrics);
+  if (events_) events_->retry();
   progress_.show(metrics);
 }
 

@@ -5,11 +5,11 @@
 
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
-#include "core/error.h"
+#include "core/host_name.h"
 
 namespace tokenwerk {
 namespace {
@@ -72,9 +72,11 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
+/// TensorBoard orders the files of a folder by name, hence by the second; a process id keeps two of
+/// one second apart.
+std::filesystem::path new_file(const std::filesystem::path& folder) {
+  return folder / fmt::format("events.out.tfevents.{:010d}.{}.{}", static_cast<Index>(now()),
+                              host_name(), getpid());
 }
 
 }  // namespace
@@ -106,23 +108,16 @@ std::string scalar_event(double wall_time, Index step, std::string_view name, do
          field(event_summary, field(summary_value, point));
 }
 
-TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, Index first_step) {
-  // TensorBoard orders the files of a folder by name, hence by the second; a process id keeps two
-  // of one second apart.
-  path_ = folder / fmt::format("events.out.tfevents.{:010d}.{}.{}", static_cast<Index>(now()),
-                               host_name(), getpid());
-  file_.reset(std::fopen(path_.c_str(), "ab"));
-  TW_CHECK_AS(DeviceError, file_ != nullptr, path_.string(),
-              ": cannot be opened: ", std::strerror(errno));
-  append(version_event(now()));
-  append(start_event(now(), first_step));
-  flush();
+TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder, Index first_step)
+    : file_(new_file(folder), AppendFile::Records::framed, tfrecord(version_event(now()))) {
+  file_.append(tfrecord(start_event(now(), first_step)));
 }
 
 void TensorBoardWriter::write(const StepMetrics& m) {
   const double time = now();
+  std::string points;
   const auto point = [&](std::string_view name, std::optional<double> value) {
-    if (value) append(scalar_event(time, m.step, name, *value));
+    if (value) points += tfrecord(scalar_event(time, m.step, name, *value));
   };
   point("loss", m.loss);
   point("learning_rate", m.learning_rate);
@@ -134,24 +129,11 @@ void TensorBoardWriter::write(const StepMetrics& m) {
   point("comm_exposed_fraction", m.comm_exposed_fraction);
   point("data_wait_fraction", m.data_wait_fraction);
   point("joules_per_token", m.joules_per_token);
-  flush();
+  file_.append(std::move(points));
 }
 
 void TensorBoardWriter::write(const ValidationMetrics& m) {
-  append(scalar_event(now(), m.step, "validation_loss", m.validation_loss));
-  flush();
-}
-
-void TensorBoardWriter::append(const std::string& event) {
-  const std::string record = tfrecord(event);
-  TW_CHECK_AS(DeviceError,
-              std::fwrite(record.data(), 1, record.size(), file_.get()) == record.size(),
-              path_.string(), ": cannot be written: ", std::strerror(errno));
-}
-
-void TensorBoardWriter::flush() {
-  TW_CHECK_AS(DeviceError, std::fflush(file_.get()) == 0, path_.string(),
-              ": cannot be written: ", std::strerror(errno));
+  file_.append(tfrecord(scalar_event(now(), m.step, "validation_loss", m.validation_loss)));
 }
 
 }  // namespace tokenwerk

@@ -6,13 +6,12 @@
 /// `Event` (tensorflow/core/util/event.proto). Four of its fields are all that curves need, so they
 /// are encoded by hand here.
 
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/dtype.h"
+#include "launch/append_file.h"
 #include "launch/metrics.h"
 
 namespace tokenwerk {
@@ -30,7 +29,8 @@ namespace tokenwerk {
 [[nodiscard]] std::string scalar_event(double wall_time, Index step, std::string_view tag,
                                        double value);
 
-/// Writes the curves of a run: `loss`, `learning_rate`, ... under the names of metrics.jsonl.
+/// Writes the curves of a run: `loss`, `learning_rate`, ... under the names of metrics.jsonl. As of
+/// that file, a disk that refuses them ends no run.
 class TensorBoardWriter {
  public:
   /// Begins a new file in the folder, named as TensorBoard wants it; the steps go on from
@@ -41,14 +41,7 @@ class TensorBoardWriter {
   void write(const ValidationMetrics& metrics);
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  void append(const std::string& event);
-  void flush();
-
-  std::filesystem::path path_;
-  std::unique_ptr<std::FILE, Close> file_;
+  AppendFile file_;
 };
 
 }  // namespace tokenwerk

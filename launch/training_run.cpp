@@ -100,11 +100,12 @@ void TrainingRun::start() {
   });
   if (local) begin_local_session(*local, recipe_.checkpoint.directory.value(), state_.step);
   agree(control_, [&] {
+    const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     if (first) {
       directories_->stay();
-      record_run(recipe_);
+      const bool restarted = !fresh || own_attempt().value_or(1) > 1;
+      record_run(recipe_, restarted ? RunStart::again : RunStart::first);
     }
-    const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     log_.emplace(recipe_, environment_.rank(), fresh ? std::nullopt : std::optional(state_.step));
   });
   source_.leave_out(policy_.left_out(state_.history));

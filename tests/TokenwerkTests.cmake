@@ -122,7 +122,7 @@ tokenwerk_mpi_tests(launch_mpi_tests RANKS 1 2 4 LIBRARIES tokenwerk::launch PAT
 
 tokenwerk_tests(plan_tests unit LIBRARIES tokenwerk::parallel GTest::gmock
   PATTERNS parallel/mesh_test.cpp parallel/comm/collectives_test.cpp parallel/comm/plan_player.cpp
-           parallel/comm/explain_hang_test.cpp
+           parallel/comm/explain_hang_test.cpp parallel/comm/hang_watchdog_test.cpp
            parallel/pipeline/*_test.cpp)
 tokenwerk_mpi_tests(parallel_tests RANKS 1 2 3 4 8 LIBRARIES parallel_test_objects tokenwerk::parallel
   PATTERNS parallel/comm/clock_test.cpp parallel/comm/control_test.cpp

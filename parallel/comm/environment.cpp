@@ -1,7 +1,6 @@
 #include "parallel/comm/environment.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 #include <string_view>
 #include <thread>
 
+#include "core/host_name.h"
 #include "core/log.h"
 #include "parallel/comm/hang_watchdog.h"
 #include "parallel/comm/mpi_communicator.h"
@@ -62,11 +62,6 @@ EngineThread choose_thread(int local_size) {
   const int wanted = std::atoi(std::string(variable("OMP_NUM_THREADS")).c_str());
   const int threads = wanted > 0 ? wanted : cores;
   return cores >= ranks * (threads + 1) ? EngineThread::on : EngineThread::off;
-}
-
-std::string host_name() {
-  std::array<char, 256> text{};
-  return gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "unknown";
 }
 
 UniqueMpiComm split(MPI_Comm parent, int color, int key) {
@@ -170,7 +165,9 @@ void MpiEnvironment::watch(double seconds) {
   if (seconds <= 0) return;
   auto channel = std::make_unique<SideChannel>(rank_);
   const SideAddress mine = channel->address(host_);
-  HangWatchdog::Ranks ranks{.rank = rank_, .addresses = {mine}};
+  const int hosts = (size_ + local_size_ - 1) / local_size_;
+  HangWatchdog::Ranks ranks{
+      .rank = rank_, .turn = local_rank_ * hosts + rank_ / local_size_, .addresses = {mine}};
   if (rank_ == 0) {
     ranks.addresses.resize(static_cast<std::size_t>(size_));
     ranks.secret = (std::uint64_t{std::random_device()()} << 32) | std::random_device()();

@@ -133,13 +133,15 @@ class Hang {
     return fmt::format("{}: has not come to {}; it {}", name, wait->call.text(), state);
   }
 
-  /// Calls of one number that differ among the ranks of a communicator.
+  /// Calls of one number that differ among the ranks of a communicator, which is one of several
+  /// groups along an axis.
   [[nodiscard]] std::vector<std::string> mismatches() const {
-    std::set<std::pair<int, Index>> seen;
+    std::set<std::tuple<int, RankGroup, Index>> seen;
     std::vector<std::string> out;
     for (const Wait& wait : waits_) {
       const ReportedCall& call = wait.call;
-      if (!call.peers.empty() || !seen.insert({call.communicator, call.number}).second) continue;
+      if (!call.peers.empty()) continue;
+      if (!seen.insert({call.communicator, call.group, call.number}).second) continue;
       const auto variants = variants_of(call);
       if (variants.size() < 2) continue;
       std::string line =
@@ -158,8 +160,10 @@ class Hang {
       const ReportedCall& call) const {
     std::map<std::string, std::string> site_of;
     std::map<std::string, std::vector<int>> out;
-    for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
-      if (!standing(rank).report) continue;
+    const int most = static_cast<int>(ranks_.size());
+    for (int place = 0; place < call.group.size; ++place) {
+      const int rank = call.group.rank_at(place);
+      if (rank < 0 || rank >= most || !standing(rank).report) continue;
       for (const ReportedCall& own : standing(rank).report->latest) {
         if (own.communicator != call.communicator || own.number != call.number) continue;
         if (own.group != call.group) continue;

@@ -3,28 +3,30 @@
 #include <algorithm>
 
 #include "core/log.h"
-#include "parallel/comm/ledger_report.h"
 
 namespace tokenwerk {
 namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-constexpr Seconds patience(5.0);          // for an answer
-constexpr Seconds first_rank_time(60.0);  // from being told to the end of the run
-constexpr Seconds turn(0.2);              // ranks without a first one speak one after the other
+constexpr Seconds turn_to_speak(0.2);  // without a first rank they speak one after the other
+constexpr int most_turns = 50;
+constexpr int most_silences = 2;  // a first rank that is flooded may miss one message
 
 constexpr const char* ledger_question = "ledger";
 constexpr const char* overdue_message = "overdue";
+constexpr const char* judging_answer = "judging";
 
 }  // namespace
 
 HangWatchdog::HangWatchdog(const Ledger& ledger, std::unique_ptr<SideChannel> channel, Ranks ranks,
-                           double seconds, std::function<void()> end_run)
+                           double seconds, std::function<void()> end_run, Times times)
     : ledger_(ledger),
       ranks_(std::move(ranks)),
       limit_(seconds),
       end_run_(std::move(end_run)),
+      times_(times),
+      at_work_at_(Clock::now() - std::chrono::duration_cast<Clock::duration>(times.again)),
       channel_(std::move(channel)) {
   channel_->serve(ranks_.secret, [this](const std::string& question) { return answer(question); });
   thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
@@ -33,9 +35,11 @@ HangWatchdog::HangWatchdog(const Ledger& ledger, std::unique_ptr<SideChannel> ch
 std::string HangWatchdog::answer(const std::string& question) {
   if (question == overdue_message) {
     told_ = true;
-    return "taken";
+    return judging_ ? judging_answer : "taken";
   }
-  return question == ledger_question ? to_text(report_of(ledger_)) : std::string();
+  if (question != ledger_question) return {};
+  at_work_at_ = Clock::now();
+  return to_text(report_of(ledger_));
 }
 
 bool HangWatchdog::rest(const std::stop_token& stop, Seconds time) {
@@ -63,44 +67,82 @@ void HangWatchdog::look(const std::stop_token& stop) {
   } else if (overdue) {
     report(stop);
   } else {
+    tell_at_.reset();
     told_at_.reset();
+    silences_ = 0;
   }
 }
 
-void HangWatchdog::judge() {
-  std::vector<RankStanding> standings;
+std::vector<RankStanding> HangWatchdog::standings() const {
+  std::vector<RankStanding> out;
   for (const SideAddress& address : ranks_.addresses)
-    standings.push_back({address.host_name(), std::nullopt});
-  standings[0].report = report_of(ledger_);
+    out.push_back({address.host_name(), std::nullopt});
+  out[0].report = report_of(ledger_);
   const std::vector<SideAddress> others(ranks_.addresses.begin() + 1, ranks_.addresses.end());
-  const std::vector<std::string> answers = ask(others, ranks_.secret, ledger_question, patience);
+  const std::vector<std::string> answers =
+      ask(others, ranks_.secret, ledger_question, times_.answer);
   for (std::size_t i = 0; i < answers.size(); ++i)
-    standings[i + 1].report = read_ledger_report(answers[i]);
-  if (!any_waits(standings, limit_.count())) {
+    out[i + 1].report = read_ledger_report(answers[i]);
+  return out;
+}
+
+void HangWatchdog::judge() {
+  judging_ = true;
+  const std::vector<RankStanding> standings = this->standings();
+  const bool hangs = any_waits(standings, limit_.count());
+  const std::vector<std::string> lines =
+      hangs ? explain_hang(standings) : std::vector<std::string>();
+  judging_ = false;
+  if (!hangs) {
     log_warning("a rank had waited for more than {:g} s, but goes on now", limit_.count());
     return;
   }
   log_error("ranks have waited longer than training.watchdog_seconds = {:g}: the run ends",
             limit_.count());
-  for (const std::string& line : explain_hang(standings)) log_error("{}", line);
+  for (const std::string& line : lines) log_error("{}", line);
   end_run_();
 }
 
+bool HangWatchdog::first_rank_is_at_work() const {
+  return Clock::now() - at_work_at_.load() < times_.again;
+}
+
 void HangWatchdog::report(const std::stop_token& stop) {
-  if (!told_at_) {
-    told_at_ = Clock::now();
-    const std::vector<std::string> answers =
-        ask({ranks_.addresses[0]}, ranks_.secret, overdue_message, patience);
-    if (answers[0].empty()) speak_alone(stop, "gives no answer (stopped, dead or cut off)");
-  } else if (Clock::now() - *told_at_ > first_rank_time) {
+  const auto now = Clock::now();
+  const auto later = [now](Seconds time) {
+    return now + std::chrono::duration_cast<Clock::duration>(time);
+  };
+  const bool at_work = first_rank_is_at_work();
+  if (!tell_at_ || at_work) tell_at_ = later(times_.turn * ranks_.turn);
+  if (at_work) {
+    told_at_.reset();
+    silences_ = 0;
+    return;
+  }
+  if (now < *tell_at_) return;
+  const std::string answer =
+      ask({ranks_.addresses[0]}, ranks_.secret, overdue_message, times_.answer)[0];
+  if (answer.empty()) {
+    if (++silences_ >= most_silences)
+      speak_alone(stop, "gives no answer (stopped, dead or cut off)");
+    return;
+  }
+  silences_ = 0;
+  tell_at_ = later(times_.again);
+  if (answer == judging_answer) {
+    at_work_at_ = Clock::now();
+  } else if (!told_at_) {
+    told_at_ = now;
+  } else if (now - *told_at_ > times_.verdict) {
     speak_alone(stop, "was told of a hang and has not ended the run");
   }
 }
 
 void HangWatchdog::speak_alone(const std::stop_token& stop, std::string_view first_rank_state) {
-  if (!rest(stop, turn * std::min(ranks_.rank - 1, 50))) return;  // the first to speak ends all
+  // The first to speak ends all.
+  if (!rest(stop, turn_to_speak * std::clamp(ranks_.turn - 1, 0, most_turns))) return;
   const LedgerReport own = report_of(ledger_);
-  if (own.at_hand.empty()) return;
+  if (own.at_hand.empty() || first_rank_is_at_work()) return;
   const ReportedCall& call = own.at_hand.front();
   log_error("rank 0 host {}: {}; rank {} has waited for {:.0f} s in {}",
             ranks_.addresses[0].host_name(), first_rank_state, ranks_.rank, call.seconds,

@@ -1,23 +1,16 @@
 #include "parallel/comm/nccl_watchdog.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <thread>
 
+#include "core/host_name.h"
 #include "core/log.h"
 
 namespace tokenwerk::nccl {
 namespace {
 
 constexpr const char* limit_variable = "TOKENWERK_NCCL_SECONDS";
-
-std::string host_name() {
-  std::array<char, 256> text{};
-  return gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "unknown";
-}
 
 int current_gpu() {
   int gpu = 0;

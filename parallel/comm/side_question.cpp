@@ -19,10 +19,13 @@ constexpr std::size_t most_at_once = 256;  // open files of a process are few
 /// One attempt to ask one rank at one of its addresses.
 class Conversation {
  public:
-  Conversation(std::size_t who, std::uint32_t ipv4, std::uint16_t port, std::string question)
+  Conversation(std::size_t who, std::uint32_t ipv4, std::uint16_t port, std::string question,
+               Clock::time_point late)
       : who_(who),
         question_(std::move(question)),
+        late_(late),
         socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    had_socket_ = static_cast<bool>(socket_);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = ipv4;
@@ -36,6 +39,8 @@ class Conversation {
 
   [[nodiscard]] std::size_t who() const { return who_; }
   [[nodiscard]] bool ended() const { return !socket_; }
+  [[nodiscard]] bool had_socket() const { return had_socket_; }
+  [[nodiscard]] Clock::time_point late() const { return late_; }
   /// All that came, once the other side has ended it well.
   [[nodiscard]] const std::string& answer() const { return answer_; }
   [[nodiscard]] pollfd wish() const {
@@ -64,47 +69,80 @@ class Conversation {
  private:
   std::size_t who_;
   std::string question_, received_, answer_;
+  Clock::time_point late_;
   FileDescriptor socket_;
+  bool had_socket_ = false;
   bool asked_ = false;
 };
 
-/// Until all have ended or it is late; answers go to their places.
-void converse(std::vector<Conversation>& talks, std::vector<std::string>& answers,
-              Clock::time_point late) {
-  for (;;) {
-    std::erase_if(talks, [&](const Conversation& talk) {
-      return talk.ended() || !answers[talk.who()].empty();
-    });
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(late - Clock::now()).count();
-    if (talks.empty() || left <= 0) return;
+/// The questions under way, a bounded number: who gives no answer holds up few others.
+class Questions {
+ public:
+  Questions(const std::vector<SideAddress>& whom, std::uint64_t secret, const std::string& question,
+            std::chrono::duration<double> patience)
+      : whom_(whom),
+        secret_(secret),
+        question_(question),
+        patience_(std::chrono::duration_cast<Clock::duration>(patience)),
+        answers_(whom.size()) {}
+
+  std::vector<std::string> ask() {
+    while (next_ < whom_.size() || !talks_.empty()) {
+      while (next_ < whom_.size() && talks_.size() < most_at_once && begin()) ++next_;
+      listen();
+      const auto now = Clock::now();
+      std::erase_if(talks_, [&](const Conversation& talk) {
+        return talk.ended() || talk.late() <= now || !answers_[talk.who()].empty();
+      });
+    }
+    return std::move(answers_);
+  }
+
+ private:
+  /// Asks the next rank at each of its addresses; false where that has to wait for open files.
+  bool begin() {
+    const SideAddress& one = whom_[next_];
+    const std::string line = question_line(secret_, one.rank, question_);
+    bool begun = talks_.empty();  // then nothing would be gained by waiting
+    for (const std::uint32_t ipv4 : one.ipv4s) {
+      if (ipv4 == 0) continue;
+      Conversation talk(next_, ipv4, one.port, line, Clock::now() + patience_);
+      begun = begun || talk.had_socket();
+      if (!talk.ended()) talks_.push_back(std::move(talk));
+    }
+    return begun;
+  }
+
+  /// Until something comes or the first one is late.
+  void listen() {
+    if (talks_.empty()) return;
+    const auto first_late = talks_.front().late();  // in the order of their beginning
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(first_late - Clock::now());
     std::vector<pollfd> wishes;
-    for (const Conversation& talk : talks) wishes.push_back(talk.wish());
-    if (::poll(wishes.data(), wishes.size(), static_cast<int>(left)) <= 0) continue;
-    for (std::size_t i = 0; i < talks.size(); ++i) {
+    for (const Conversation& talk : talks_) wishes.push_back(talk.wish());
+    const int wait = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+    if (::poll(wishes.data(), wishes.size(), wait) <= 0) return;
+    for (std::size_t i = 0; i < talks_.size(); ++i) {
       if (wishes[i].revents == 0) continue;
-      talks[i].move();
-      if (!talks[i].answer().empty()) answers[talks[i].who()] = talks[i].answer();
+      talks_[i].move();
+      if (!talks_[i].answer().empty()) answers_[talks_[i].who()] = talks_[i].answer();
     }
   }
-}
+
+  const std::vector<SideAddress>& whom_;
+  std::uint64_t secret_;
+  const std::string& question_;
+  Clock::duration patience_;
+  std::vector<std::string> answers_;
+  std::vector<Conversation> talks_;
+  std::size_t next_ = 0;
+};
 
 }  // namespace
 
 std::vector<std::string> ask(const std::vector<SideAddress>& whom, std::uint64_t secret,
                              const std::string& question, std::chrono::duration<double> patience) {
-  std::vector<std::string> answers(whom.size());
-  for (std::size_t first = 0; first < whom.size();) {
-    std::vector<Conversation> talks;
-    for (; first < whom.size() && talks.size() < most_at_once; ++first) {
-      const SideAddress& one = whom[first];
-      const std::string line = question_line(secret, one.rank, question);
-      for (const std::uint32_t ipv4 : one.ipv4s)
-        if (ipv4 != 0) talks.emplace_back(first, ipv4, one.port, line);
-    }
-    converse(talks, answers, Clock::now() + std::chrono::duration_cast<Clock::duration>(patience));
-  }
-  return answers;
+  return Questions(whom, secret, question, patience).ask();
 }
 
 }  // namespace tokenwerk

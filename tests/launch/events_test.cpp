@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "launch/heartbeat.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk {
@@ -66,6 +67,22 @@ TEST(Events, ThePreflightOfARunStaysWithIt) {
 
 TEST(Events, AFolderThatIsGoneEndsNothing) { EventLog("/nowhere/at/all").write({.name = "saved"}); }
 
+TEST(Events, AFullDiskLeavesNoHalfLineAndWhatItRefusedComesLater) {
+  const test::TemporaryFolder folder;
+  const EventLog log(folder.path());
+  log.write({.name = "start"});
+  const auto size = std::filesystem::file_size(folder.path() / "events.jsonl");
+  {
+    const test::FileSizeLimit full(size + 30);
+    log.write({.name = "saved"});
+    EXPECT_EQ(std::filesystem::file_size(folder.path() / "events.jsonl"), size);
+  }
+  log.retry();
+  const std::string text = test::read_file(folder.path() / "events.jsonl");
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2) << text;
+  EXPECT_NE(text.find("\"saved\"}\n"), std::string::npos) << text;
+}
+
 class SignOfLife : public testing::Test {
  protected:
   void SetUp() override { ::setenv(attempt_variable, "4", 1); }
@@ -96,6 +113,36 @@ TEST_F(SignOfLife, IsGivenByTheFirstRankOfASupervisedRunOnly) {
   ::unsetenv(attempt_variable);
   HeartbeatWriter(folder_.path(), 0).beat("step", 1);
   EXPECT_FALSE(read());
+}
+
+TEST_F(SignOfLife, AFullDiskIsInTheWayOfTheFirstOneAlone) {
+  HeartbeatWriter writer(folder_.path(), 0);
+  {
+    const test::FileSizeLimit full(20);
+    writer.beat("step", 1);
+    EXPECT_FALSE(read());
+  }
+  writer.beat("step", 2);
+  ASSERT_TRUE(read()) << "one failure is not the end";
+  EXPECT_EQ(read()->step, 2);
+  HeartbeatWriter next(folder_.path(), 0);
+  EXPECT_TRUE(read()) << "the room is kept";
+  next.beat("loading", 3);
+  EXPECT_EQ(read()->step, 3);
+}
+
+TEST_F(SignOfLife, IsGivenAnewWhereItsFolderWasTakenAway) {
+  const std::filesystem::path run = folder_.path() / "run";
+  std::filesystem::create_directory(run);
+  HeartbeatWriter writer(run, 0);
+  writer.beat("step", 1);
+  std::filesystem::rename(run, folder_.path() / "taken");
+  writer.beat("step", 2);
+  ASSERT_TRUE(read_heartbeat(heartbeat_file(run)));
+  std::filesystem::remove(heartbeat_file(run));
+  writer.beat("step", 3);
+  ASSERT_TRUE(read_heartbeat(heartbeat_file(run)));
+  EXPECT_EQ(read_heartbeat(heartbeat_file(run))->step, 3);
 }
 
 TEST_F(SignOfLife, AHalfWrittenOneIsNone) {

@@ -6,8 +6,9 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
-#include "core/error.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk {
@@ -118,13 +119,53 @@ TEST(MetricsWriter, AFreshRunLeavesTheOldFileBeside) {
   EXPECT_EQ(test::read_file(folder / "metrics.previous.jsonl"), "old\n");
 }
 
-TEST(MetricsWriter, NamesTheFileItCannotWrite) {
-  try {
-    const MetricsWriter writer("/no/such/folder/metrics.jsonl", std::nullopt);
-    ADD_FAILURE() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("/no/such/folder/metrics.jsonl"), std::string::npos);
-  }
+TEST(MetricsWriter, AResumedRunCutsItsFileOnAFullDiskToo) {
+  const test::TemporaryFolder folder;
+  std::string text;
+  for (Index i = 1; i <= 6; ++i) text += json_line(step(i)) + "\n";
+  test::write_file(folder / "metrics.jsonl", text + R"({"step":7,"lo)");
+  std::optional<test::FileSizeLimit> full(0);
+  MetricsWriter writer(folder / "metrics.jsonl", 4);
+  EXPECT_EQ(writer.kept_seconds(), 4 * 0.5);
+  writer.write(step(5));
+  EXPECT_EQ(steps_of(test::read_file(folder / "metrics.jsonl")), std::vector<Index>({1, 2, 3, 4}));
+  full.reset();
+  writer.write(step(6));
+  EXPECT_EQ(steps_of(test::read_file(folder / "metrics.jsonl")),
+            std::vector<Index>({1, 2, 3, 4, 5, 6}));
+}
+
+TEST(MetricsWriter, OnAFullDiskDamagedLinesStayAndThoseAfterTheStepGo) {
+  const test::TemporaryFolder folder;
+  const std::string kept = json_line(step(1)) + "\n[]\n" + json_line(step(2)) + "\n";
+  test::write_file(folder / "metrics.jsonl", kept + json_line(step(3)) + "\n");
+  const test::FileSizeLimit full(0);
+  const MetricsWriter writer(folder / "metrics.jsonl", 2);
+  EXPECT_EQ(test::read_file(folder / "metrics.jsonl"), kept);
+  EXPECT_FALSE(std::filesystem::exists(folder / "metrics.jsonl.tmp"));
+}
+
+TEST(MetricsWriter, GoingBackForgetsLaterLinesOfFileAndMemory) {
+  const test::TemporaryFolder folder;
+  MetricsWriter writer(folder / "metrics.jsonl", std::nullopt);
+  for (Index i = 1; i <= 3; ++i) writer.write(step(i));
+  std::optional<test::FileSizeLimit> full(0);
+  for (Index i = 4; i <= 6; ++i) writer.write(step(i));
+  writer.rewind(5);
+  EXPECT_EQ(writer.kept_seconds(), 5 * 0.5);
+  full.reset();
+  writer.rewind(4);
+  EXPECT_EQ(writer.kept_seconds(), 4 * 0.5);
+  writer.rewind(2);
+  writer.write(step(3));
+  EXPECT_EQ(steps_of(test::read_file(folder / "metrics.jsonl")), std::vector<Index>({1, 2, 3}));
+}
+
+TEST(MetricsWriter, AFileThatCannotBeEndsNothing) {
+  const test::TemporaryFolder folder;
+  test::write_file(folder / "file", "");
+  MetricsWriter writer(folder / "file/metrics.jsonl", std::nullopt);
+  writer.write(step(1));
 }
 
 }  // namespace

@@ -110,6 +110,18 @@ TEST(Progress, ATerminalGetsOneLineThatNotesGoAbove) {
   EXPECT_EQ(output.text(), one + erase + two + erase + "saved\n" + two + "\n");
 }
 
+TEST(Progress, AFullDiskEndsNothing) {
+  std::FILE* const full = std::fopen("/dev/full", "w");
+  ASSERT_NE(full, nullptr);
+  {
+    ProgressLine progress({full, Console::Kind::lines}, 1, 1000);
+    for (Index i = 1; i <= 1000; ++i) progress.show(step(i));
+    progress.note("saved");
+  }
+  EXPECT_EQ(std::ferror(full), 0);
+  EXPECT_EQ(std::fclose(full), 0);
+}
+
 TEST(Progress, OtherRanksAreSilent) {
   const Output output;
   {

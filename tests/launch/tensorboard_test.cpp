@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-#include "core/error.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk {
@@ -69,8 +69,25 @@ TEST(TensorBoard, AFileBeginsWithVersionAndStartAndHasACurvePerMeasuredField) {
   EXPECT_EQ(events[8].substr(time), scalar_event(0, 41, "validation_loss", 3.5).substr(time));
 }
 
-TEST(TensorBoard, NamesTheFileItCannotWrite) {
-  EXPECT_THROW(TensorBoardWriter("/no/such/folder", 0), Error);
+TEST(TensorBoard, AFullDiskCutsNoRecordAndLosesNoPoint) {
+  const test::TemporaryFolder folder;
+  TensorBoardWriter writer(folder.path(), 0);
+  const std::filesystem::path file = std::filesystem::directory_iterator(folder.path())->path();
+  const auto size = std::filesystem::file_size(file);
+  {
+    const test::FileSizeLimit full(size + 20);
+    writer.write(ValidationMetrics{1, 3.5});
+    EXPECT_EQ(std::filesystem::file_size(file), size);
+  }
+  writer.write(ValidationMetrics{2, 3.25});
+  const std::string bytes = test::read_file(file);
+  const std::size_t one = bytes.find("validation_loss"), two = bytes.rfind("validation_loss");
+  EXPECT_NE(one, std::string::npos);
+  EXPECT_NE(one, two);
+}
+
+TEST(TensorBoard, AFolderThatIsNotThereEndsNothing) {
+  TensorBoardWriter("/no/such/folder", 0).write(ValidationMetrics{1, 3.5});
 }
 
 }  // namespace

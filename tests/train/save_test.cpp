@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "tests/support/training.h"
 
@@ -111,6 +112,90 @@ TEST(Save, ThatFailsOnAFullDiskStopsNoTrainingAndTheLastOneEndsWith4) {
     EXPECT_THAT(folder.train(ranks, "run", flags).output, HasSubstr("resumes after step 5"));
     EXPECT_EQ(folder.losses("run"), folder.losses("whole"));
   }
+}
+
+/// A file that takes all the room there is.
+void fill(const std::filesystem::path& file) {
+  std::ofstream stream(file, std::ios::binary);
+  while (stream.write("0123456789abcdef", 16)) {
+  }
+}
+
+TEST(Save, TheWholeRunOnAFullDiskGoesOnAndLosesNoLine) {
+  const TrainingFolder folder(gpt_model);
+  const SmallDisk disk(folder.path() / "run", "4m");
+  if (!disk.mounted()) GTEST_SKIP() << "mounts no disk: not root";
+  const std::filesystem::path ballast = folder.path() / "run/ballast";
+  for (const char* resume : {"never", "latest"}) {
+    RunningCommand command(
+        folder.command(2, "run",
+                       {"--training.steps", "100000", "--checkpoint.every", "5",
+                        "--checkpoint.keep", "1", "--checkpoint.resume", resume}),
+        folder.path(), training_environment());
+    if (!std::filesystem::exists(ballast)) {
+      EXPECT_TRUE(command.wait_for_output("checkpoint saved", patience)) << command.output();
+      fill(ballast);
+    }
+    for (const char* said : {"metrics.jsonl: cannot be written: No space left on device",
+                             "tfevents", "checkpoint not saved"})
+      EXPECT_TRUE(command.wait_for_output(said, patience)) << command.output();
+    std::filesystem::remove(ballast);
+    EXPECT_TRUE(command.wait_for_output("metrics.jsonl: can be written again", patience))
+        << command.output();
+    command.send(SIGUSR1);
+    EXPECT_EQ(command.wait().exit_code, 75) << command.output();
+    const auto steps = folder.steps("run");
+    EXPECT_FALSE(steps.empty());
+    for (std::size_t i = 0; i < steps.size(); ++i) EXPECT_EQ(steps[i]["step"], i + 1);
+    EXPECT_THAT(folder.bytes("run/events.jsonl"), HasSubstr("save_failed"));
+    EXPECT_EQ(folder.tokenwerk({"checkpoint", "verify", "run/checkpoints"}).exit_code, 0);
+    fill(ballast);  // the next one begins on a full disk
+  }
+}
+
+/// Trains until the log folder has been taken away for so long, then stops.
+CommandResult train_without_its_log_folder(const TrainingFolder& folder,
+                                           const std::vector<std::string>& arguments,
+                                           std::chrono::seconds time) {
+  RunningCommand command(arguments, folder.path(), training_environment());
+  EXPECT_TRUE(command.wait_for_output("checkpoint saved", patience)) << command.output();
+  std::filesystem::rename(folder.path() / "run", folder.path() / "taken");
+  EXPECT_TRUE(command.wait_for_output("metrics.jsonl: was removed or renamed", patience))
+      << command.output();
+  std::this_thread::sleep_for(time);
+  command.send(SIGUSR1);
+  CommandResult result = command.wait();
+  EXPECT_EQ(result.exit_code, 75) << result.output;
+  EXPECT_FALSE(folder.steps("run").empty());
+  return result;
+}
+
+const std::vector<std::string> endless{"--checkpoint.directory", "kept", "--training.steps",
+                                       "1000000"};
+
+TEST(Save, ALogFolderThatIsTakenAwayIsMadeAgain) {
+  const TrainingFolder folder(gpt_model);
+  train_without_its_log_folder(folder, folder.command(2, "run", endless), std::chrono::seconds(0));
+}
+
+TEST(LongSave, ALogFolderThatIsTakenAwayIsNoHang) {
+  const TrainingFolder folder(gpt_model);
+  std::vector<std::string> launch{"launch",          "recipe.toml", "--ranks-per-host", "2",
+                                  "--log.directory", "run",         "--hang-seconds",   "8"};
+  launch.insert(launch.end(), endless.begin(), endless.end());
+  const CommandResult result =
+      train_without_its_log_folder(folder, tokenwerk_command(1, launch), std::chrono::seconds(10));
+  EXPECT_EQ(result.output.find("no sign of life"), std::string::npos) << result.output;
+}
+
+TEST(Save, AFullDiskBehindTheOutputEndsNoTraining) {
+  const TrainingFolder folder(gpt_model);
+  std::vector<std::string> command{"/bin/sh", "-c", "\"$0\" \"$@\" > /dev/full"};
+  for (const std::string& part : folder.command(1, "run")) command.push_back(part);
+  const CommandResult result = run_command(command, folder.path(), training_environment());
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("standard output cannot be written"));
+  EXPECT_EQ(folder.steps("run").size(), 20u);
 }
 
 TEST(Save, TriesAgainWhenThereIsRoomAndASignalThatFindsNoneEndsWith4) {

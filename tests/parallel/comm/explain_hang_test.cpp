@@ -68,6 +68,21 @@ TEST(ExplainHang, CallsThatDifferAreNamedThoughSomeHaveGoneOn) {
       << testing::PrintToString(lines);
 }
 
+TEST(ExplainHang, EachGroupAlongAnAxisHasItsOwnCalls) {
+  const auto in_group = [](RankGroup group, const std::string& what) {
+    ReportedCall out = call(17, what, 5);
+    out.axis = Axis::tensor;
+    out.group = group;
+    return waiting(out);
+  };
+  const RankGroup one{0, 1, 2}, two{2, 1, 2};
+  const auto lines = explain_hang({in_group(one, "all_reduce"), in_group(one, "all_reduce"),
+                                   in_group(two, "all_reduce"), in_group(two, "broadcast")});
+  EXPECT_EQ(lines[0],
+            "calls do not match over tensor (ranks 2-3), number 17: rank 2 calls all_reduce at "
+            "a.cpp:10; rank 3 calls broadcast at a.cpp:9");
+}
+
 TEST(LedgerReport, IsReadAsItWasWritten) {
   Ledger ledger;
   CallHistory history(ledger);
