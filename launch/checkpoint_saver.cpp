@@ -194,7 +194,7 @@ bool CheckpointSaver::begin_shared(const Savable& what, std::span<const ArrayPar
   beside_ = beside;
   stage_ = Stage::writing;
   try {
-    save_.emplace(*ranks_, section_.directory.value(), what.step, parts, what.state_json);
+    save_.emplace(*ranks_, section_.directory.value(), what.step, parts, what.state_json, layout_);
     return true;
   } catch (const CheckpointError& error) {  // the same on every rank
     failed(error.what());
