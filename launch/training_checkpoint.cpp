@@ -254,9 +254,9 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
     if (!latest.empty()) state = inspect_checkpoint(latest).state_json;
   });
   latest = broadcast_string(ranks, latest);
-  if (latest.empty()) return std::nullopt;
   state = broadcast_string(ranks, state);
-  agree(ranks, [&] { check_same_run(training_state({latest, 0, state}), run, latest); });
+  if (!latest.empty())  // otherwise there is none, or none that is complete: resuming tells
+    agree(ranks, [&] { check_same_run(training_state({latest, 0, state}), run, latest); });
   const std::vector<ArrayTarget> targets = training_targets(model, optimizer);
   stream.synchronize();  // what was queued on these arrays must not come after what is read
   const auto loaded = resume_checkpoint(ranks, path, targets, on_damaged);

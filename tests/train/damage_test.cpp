@@ -42,6 +42,32 @@ TEST(DamagedNewest, OfAnotherRunThatIsOnlyReadKeepsItsName) {
   EXPECT_TRUE(fs::exists(folder.path() / folder.checkpoint("old", 20)));
 }
 
+TEST(DamagedOnly, IsForAPersonToDecideAndKeepsItsName) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::string> resume{"--training.steps", "2", "--checkpoint.resume", "latest"};
+  folder.train(2, "run", {"--training.steps", "2"});
+  const fs::path only = folder.path() / folder.checkpoint("run", 2);
+  const std::string shard = test::read_file(only / "rank-00001.h5");
+  const std::string manifest = test::read_file(only / "manifest.json");
+  test::write_file(only / "rank-00001.h5", shard.substr(0, shard.size() / 2));
+  EXPECT_THAT(folder.train(2, "run", resume, 3).output,
+              HasSubstr("none of its checkpoints can be loaded; "));
+  test::write_file(only / "rank-00001.h5", shard);
+  fs::remove(only / "manifest.json");
+  EXPECT_THAT(folder.train(1, "run", resume, 3).output, HasSubstr("manifest.json cannot open"));
+  test::write_file(only / "manifest.json", manifest);
+  EXPECT_THAT(folder.train(1, "run", resume).output, HasSubstr("resumes after step 2"));
+}
+
+TEST(UnfinishedOnly, StartsAtTheBeginning) {
+  const TrainingFolder folder(gpt_model);
+  const fs::path step = folder.path() / folder.checkpoint("run", 5);
+  test::write_file(fs::path(step) += ".writing/rank-00000.h5", "half");
+  EXPECT_THAT(
+      folder.train(1, "run", {"--training.steps", "2", "--checkpoint.resume", "latest"}).output,
+      HasSubstr("starts at step 0"));
+}
+
 /// Resumes from so many folders whose newest checkpoint is damaged.
 void resume_damaged(int rounds) {
   const TrainingFolder folder(gpt_model);
