@@ -32,7 +32,7 @@ void set_aside(const std::filesystem::path& folder, const std::string& why) {
 
 Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
                                 const LocalTier* local, TrainingState& state, Model& model,
-                                AdamWOptimizer& optimizer) {
+                                AdamWOptimizer& optimizer, const Alive& alive) {
   const std::string& resume = recipe.checkpoint.resume;
   const bool latest = resume == "latest";
   if (resume != "never") {
@@ -45,7 +45,7 @@ Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recip
       }
     }
     const auto loaded = load_training(ranks, stream, path, state, model, optimizer,
-                                      latest ? set_aside : pass_over_checkpoint);
+                                      latest ? set_aside : pass_over_checkpoint, alive);
     TW_CHECK_AS(CheckpointError, loaded || latest, path, ": no complete checkpoint there");
     if (loaded) {
       go_on_from(*loaded, recipe, state);
@@ -55,7 +55,7 @@ Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recip
   }
   model.parameters().initialise(stream, static_cast<std::uint64_t>(state.seed));
   if (recipe.model.initial) {
-    load_weights(ranks, stream, *recipe.model.initial, model);
+    load_weights(ranks, stream, *recipe.model.initial, model, alive);
     log_info("starts from the weights of {}", *recipe.model.initial);
   }
   optimizer.take_master(stream);
@@ -63,17 +63,17 @@ Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recip
 }
 
 void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingState& state,
-            Model& model, AdamWOptimizer& optimizer) {
+            Model& model, AdamWOptimizer& optimizer, const Alive& alive) {
   const StepHistory until_now = state.history;
   const std::string& directory = recipe.checkpoint.directory.value();
   if (const auto loaded =
-          load_training(ranks, stream, directory, state, model, optimizer, set_aside)) {
+          load_training(ranks, stream, directory, state, model, optimizer, set_aside, alive)) {
     stand_at(*loaded, state);
   } else {
     stand_at({}, state);
     fill(stream, optimizer.m(), 0.0);
     fill(stream, optimizer.v(), 0.0);
-    (void)restore_or_initialise(ranks, stream, recipe, nullptr, state, model, optimizer);
+    (void)restore_or_initialise(ranks, stream, recipe, nullptr, state, model, optimizer, alive);
   }
   state.history.bad_steps = until_now.bad_steps;
   state.history.bad_in_a_row = until_now.bad_in_a_row;

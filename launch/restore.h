@@ -21,11 +21,12 @@ struct Beginning {
 [[nodiscard]] Beginning restore_or_initialise(Communicator& ranks, Stream& stream,
                                               const Recipe& recipe, const LocalTier* local,
                                               TrainingState& state, Model& model,
-                                              AdamWOptimizer& optimizer);
+                                              AdamWOptimizer& optimizer, const Alive& alive);
 
 /// Collective: back to the newest sound checkpoint of this run, or, where there is none yet, to
-/// where the run began. Damaged ones are set aside. What `state` knows of bad steps stays.
+/// where the run began. Damaged ones are set aside; where all are, it throws CheckpointError. What
+/// `state` knows of bad steps stays.
 void rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, TrainingState& state,
-            Model& model, AdamWOptimizer& optimizer);
+            Model& model, AdamWOptimizer& optimizer, const Alive& alive);
 
 }  // namespace tokenwerk

@@ -28,7 +28,8 @@ void go_back(const BadStep& bad, const RecoveryParts& run) {
   run.step.wait_for_weights();
   run.stream.synchronize();
   agree(run.control, [&] {
-    rewind(run.control, run.stream, run.recipe, run.state, run.model, run.step.optimizer());
+    rewind(run.control, run.stream, run.recipe, run.state, run.model, run.step.optimizer(),
+           run.alive);
   });
   const Index step = run.state.step;
   run.saver.gone_back(step > 0 ? std::optional(step) : std::nullopt);

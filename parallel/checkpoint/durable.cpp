@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <system_error>
 
-#include "core/error.h"
-
 namespace tokenwerk {
 namespace fs = std::filesystem;
 namespace {
@@ -24,6 +22,20 @@ void sync_descriptor(const fs::path& path, const FileDescriptor& file) {
 
 std::string system_error(int error) { return std::generic_category().message(error); }
 
+bool says_missing(int error) {
+  switch (error) {
+    case 0:  // no errno: it is no regular file
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case ENXIO:    // a socket
+    case ENOTSUP:  // the size of what has none
+      return true;
+    default: return false;
+  }
+}
+
 FileDescriptor open_file(const fs::path& path, int flags) {
   FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
   TW_CHECK_AS(CheckpointError, file, path.string(), ": cannot open: ", system_error(errno));
@@ -32,8 +44,21 @@ FileDescriptor open_file(const fs::path& path, int flags) {
 
 FileDescriptor open_regular_file(const fs::path& path) {
   OpenedFile opened = open_to_read(path.string());
+  if (!opened.file && !says_missing(opened.error))
+    TW_RAISE(UnreadableError, path.string(), ": cannot be read: ", opened.fault);
   TW_CHECK_AS(CheckpointError, opened.file, path.string(), ": cannot open: ", opened.fault);
   return std::move(opened.file);
+}
+
+std::size_t read_some(const fs::path& path, const FileDescriptor& file, void* to,
+                      std::size_t bytes) {
+  for (;;) {
+    const ssize_t got = ::read(file.get(), to, bytes);
+    if (got < 0 && errno == EINTR) continue;
+    TW_CHECK_AS(UnreadableError, got >= 0, path.string(),
+                ": cannot be read: ", system_error(errno));
+    return static_cast<std::size_t>(got);
+  }
 }
 
 void write_all(const fs::path& path, const FileDescriptor& file, std::string_view text) {
@@ -50,11 +75,9 @@ std::string read_text_file(const fs::path& path) {
   std::string text;
   char block[65536];
   for (;;) {
-    const ssize_t got = ::read(file.get(), block, sizeof block);
-    if (got < 0 && errno == EINTR) continue;
-    TW_CHECK_AS(CheckpointError, got >= 0, path.string(), ": cannot read: ", system_error(errno));
+    const std::size_t got = read_some(path, file, block, sizeof block);
     if (got == 0) return text;
-    text.append(block, static_cast<std::size_t>(got));
+    text.append(block, got);
   }
 }
 

@@ -31,6 +31,8 @@ std::vector<std::string> names_in(const fs::path& directory) {
   if (fault == std::errc::no_such_file_or_directory) return names;
   for (; !fault && entry != fs::directory_iterator(); entry.increment(fault))
     names.push_back(entry->path().filename().string());
+  if (fault && !says_missing(fault.value()))
+    TW_RAISE(UnreadableError, directory.string(), ": cannot be read: ", fault.message());
   TW_CHECK_AS(CheckpointError, !fault, directory.string(), ": cannot list: ", fault.message());
   std::ranges::sort(names);
   return names;
@@ -111,24 +113,6 @@ void AsideFolder::publish() {
   if (replaces) remove_path(old);
 }
 
-std::optional<CheckpointFault> incompleteness_of(const fs::path& folder) {
-  try {
-    const Manifest manifest = read_manifest(folder);
-    for (const StoredFile& file : manifest.files) {
-      const fs::path path = folder / file.name;
-      std::error_code fault;
-      const auto bytes = fs::file_size(path, fault);
-      if (fault) return CheckpointFault{path.string(), fault.message()};
-      if (bytes != file.sum.bytes)
-        return CheckpointFault{path.string(),
-                               fmt::format("has {} bytes instead of {}", bytes, file.sum.bytes)};
-    }
-    return std::nullopt;
-  } catch (const CheckpointError& error) {
-    return fault_from(folder / manifest_file, error);
-  }
-}
-
 void pass_over_checkpoint(const fs::path& folder, const std::string& why) {
   log_warning("{}: passed over: {}", folder.string(), why);
 }
@@ -163,7 +147,10 @@ std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
   for (; !folders.empty(); folders.pop_back()) {
     const auto fault = incompleteness_of(folders.back());
     if (!fault) return folders.back();
-    log_warning("{}: passed over, not a complete checkpoint: {}", fault->file, fault->what);
+    log_warning("{}: passed over, {}: {}", fault->file,
+                fault->kind == CheckpointFault::Kind::damage ? "not a complete checkpoint"
+                                                             : "of which nothing is known",
+                fault->what);
   }
   return std::nullopt;
 }

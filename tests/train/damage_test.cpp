@@ -11,6 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(DamagedNewest, IsSetAsideByNameAndTheOneBeforeItIsUsed) {
   for (const int ranks : {1, 2, 4}) {
@@ -66,6 +67,21 @@ TEST(UnfinishedOnly, StartsAtTheBeginning) {
   EXPECT_THAT(
       folder.train(1, "run", {"--training.steps", "2", "--checkpoint.resume", "latest"}).output,
       HasSubstr("starts at step 0"));
+}
+
+TEST(UnreadableNewest, EndsTheRunWith4AndNothingIsSetAside) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::string> resume{"--training.steps", "2", "--checkpoint.resume", "latest"};
+  folder.train(2, "run", {"--training.steps", "2", "--checkpoint.every", "1"});
+  const fs::path shard = folder.path() / folder.checkpoint("run", 2) / "rank-00001.h5";
+  fs::rename(shard, folder.path() / "kept");
+  fs::create_symlink(shard.filename(), shard);  // a file that not even root can read
+  const CommandResult result = folder.train(2, "run", resume, 4);
+  EXPECT_THAT(result.output, testing::ContainsRegex("rank 0 host [^ ]+: .*rank-00001.h5 cannot be "
+                                                    "read: Too many levels of symbolic links"));
+  EXPECT_THAT(result.output, Not(HasSubstr("set aside")));
+  fs::rename(folder.path() / "kept", shard);
+  EXPECT_THAT(folder.train(2, "run", resume).output, HasSubstr("resumes after step 2"));
 }
 
 /// Resumes from so many folders whose newest checkpoint is damaged.
