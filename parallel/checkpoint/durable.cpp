@@ -1,11 +1,13 @@
 #include "parallel/checkpoint/durable.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 namespace tokenwerk {
 namespace fs = std::filesystem;
@@ -106,11 +108,24 @@ void rename_path(const fs::path& from, const fs::path& to) {
               fault.message());
 }
 
+bool exchange_paths(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return true;
+  const bool unknown = errno == EINVAL || errno == ENOSYS || errno == ENOTSUP;
+  TW_CHECK_AS(CheckpointError, unknown, from.string(), ": cannot change names with ", to.string(),
+              ": ", system_error(errno));
+  return false;
+}
+
 void make_folder(const fs::path& path) {
   std::error_code fault;
+  std::vector<fs::path> missing;
+  for (fs::path folder = path; !folder.empty() && !fs::exists(folder, fault);
+       folder = folder.parent_path())
+    missing.push_back(folder);
   fs::create_directories(path, fault);
   TW_CHECK_AS(CheckpointError, !fault && fs::is_directory(path, fault), path.string(),
               ": cannot make this folder: ", fault ? fault.message() : "a file is in the way");
+  for (const fs::path& folder : missing) sync_folder(folder.parent_path());
 }
 
 void remove_path(const fs::path& path) {

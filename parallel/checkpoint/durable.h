@@ -50,7 +50,11 @@ void sync_folder(const std::filesystem::path& path);
 
 /// Moves a file or folder over `to`, within one file system.
 void rename_path(const std::filesystem::path& from, const std::filesystem::path& to);
-/// Makes the folder and those above it.
+/// Gives `from` the name `to`, and `to` the name `from`, at once; false where the file system knows
+/// no such exchange.
+[[nodiscard]] bool exchange_paths(const std::filesystem::path& from,
+                                  const std::filesystem::path& to);
+/// Makes the folder and those above it. The names of those that were not there are on the disk too.
 void make_folder(const std::filesystem::path& path);
 /// Removes a file or a folder with all it holds; fine when there is none.
 void remove_path(const std::filesystem::path& path);

@@ -16,8 +16,11 @@ namespace tokenwerk {
 /// The step of such a name (no ending behind it).
 [[nodiscard]] std::optional<Index> step_of(std::string_view name);
 
-/// What a kill left behind: removes half-written and half-removed checkpoints, and puts back one
-/// that was about to be replaced when its successor had not arrived.
+/// Puts back a checkpoint that stepped aside for its successor, which a kill kept from arriving.
+/// For whoever saves into this directory; those who only read it find it where it is.
+void put_back_replaced(const std::filesystem::path& directory);
+/// What a kill left behind: removes half-written and half-removed checkpoints, and puts back those
+/// that were about to be replaced.
 void clean_up(const std::filesystem::path& directory);
 
 /// A step's folder while it is being written. Ends by `publish`, or is removed with all it holds.
