@@ -12,10 +12,10 @@ OpenedFile open_to_read(const std::string& path) {
   // To open a pipe without O_NONBLOCK is to wait for its writer.
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
-  if (!file || fstat(file.get(), &status) != 0) return {{}, 0, std::strerror(errno)};
-  if (S_ISDIR(status.st_mode)) return {{}, 0, std::strerror(EISDIR)};
-  if (!S_ISREG(status.st_mode)) return {{}, 0, "not a regular file"};
-  return {std::move(file), static_cast<std::size_t>(status.st_size), {}};
+  if (!file || fstat(file.get(), &status) != 0) return {{}, 0, std::strerror(errno), errno};
+  if (S_ISDIR(status.st_mode)) return {{}, 0, std::strerror(EISDIR), EISDIR};
+  if (!S_ISREG(status.st_mode)) return {{}, 0, "not a regular file", 0};
+  return {std::move(file), static_cast<std::size_t>(status.st_size), {}, 0};
 }
 
 }  // namespace tokenwerk

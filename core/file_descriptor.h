@@ -24,6 +24,7 @@ struct OpenedFile {
   FileDescriptor file;
   std::size_t bytes = 0;
   std::string fault;  ///< "No such file or directory"; empty: it is open
+  int error = 0;      ///< its errno; 0: none, or not a regular file
 };
 
 /// Opens what has an end and makes nobody wait: a pipe, a device or a folder is a fault.

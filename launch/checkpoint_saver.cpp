@@ -98,11 +98,12 @@ void CheckpointSaver::wait_for_copy() {
   const double seconds = seconds_between(start, Clock::now());
   if (save_ && stage_ == Stage::writing)
     blocked_ += seconds;
-  else
+  else if (local_)
     local_->add_blocked(seconds);
 }
 
 void CheckpointSaver::wait() {
+  wait_for_copy();  // of what could not be copied nothing is published
   if (local_) local_->wait();
   if (!save_) return;
   const Blocking blocking(*this);
@@ -167,11 +168,13 @@ bool CheckpointSaver::copies_fit(std::span<const ArrayPart> parts) {
 void CheckpointSaver::begin(const Savable& what, const StepFlags& due, bool beside) {
   const Clock::time_point start_time = Clock::now();
   const std::vector<ArrayPart> parts = beside ? snapshot_.place(what.parts) : what.parts;
+  // What lies in host memory is copied while the next step begins; a device is driven by one
+  // thread, and what it cannot give is not saved.
+  const bool copies_later = beside && snapshot_.all_in_host_memory();
+  if (beside && !copies_later) snapshot_.copy();
   const bool shared = due.save && begin_shared(what, parts, beside);
   if (!shared && !due.save_local) return;
-  // What lies in host memory is copied while the next step begins; a device is driven by one
-  // thread.
-  if (beside) copied_ = start(snapshot_.all_in_host_memory(), [this] { snapshot_.copy(); });
+  if (copies_later) copied_ = start(beside, [this] { snapshot_.copy(); });
   if (shared) blocked_ = seconds_between(start_time, Clock::now());
   if (local_ && due.save_local) {  // the disk of the host is the faster one
     const double blocked = shared ? 0.0 : seconds_between(start_time, Clock::now());
@@ -193,7 +196,7 @@ bool CheckpointSaver::begin_shared(const Savable& what, std::span<const ArrayPar
   beside_ = beside;
   stage_ = Stage::writing;
   try {
-    save_.emplace(*ranks_, section_.directory.value(), what.step, parts, what.state_json);
+    save_.emplace(*ranks_, section_.directory.value(), what.step, parts, what.state_json, layout_);
     return true;
   } catch (const CheckpointError& error) {  // the same on every rank
     failed(error.what());

@@ -89,6 +89,7 @@ class CheckpointSaver {
 
   std::optional<bool> copies_fit_;
   Snapshot snapshot_;
+  SavedLayout layout_;
   std::optional<StagedSave> save_;  ///< under way
   Index step_ = 0;                  ///< its step
   bool beside_ = false;             ///< whether a thread writes it

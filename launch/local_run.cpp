@@ -53,11 +53,12 @@ std::optional<LoadedState> load_local(const LocalTier& tier, Stream& stream, Ind
 std::optional<LoadedState> load_newest(Communicator& ranks, Stream& stream, const LocalTier* local,
                                        const fs::path& checkpoints, const TrainingState& run,
                                        Model& model, AdamWOptimizer& optimizer,
-                                       const OnDamaged& on_damaged) {
+                                       const OnDamaged& on_damaged, const Alive& alive) {
   const Index complete = local != nullptr ? newest_shared_step(ranks, checkpoints) : -1;
   if (local != nullptr)
     if (auto kept = load_local(*local, stream, complete, run, model, optimizer)) return kept;
-  const auto loaded = load_training(ranks, stream, checkpoints, run, model, optimizer, on_damaged);
+  const auto loaded =
+      load_training(ranks, stream, checkpoints, run, model, optimizer, on_damaged, alive);
   if (!loaded) return std::nullopt;
   if (loaded->step < complete)  // what seemed newest is damaged: a generation may be newer now
     if (auto kept = load_local(*local, stream, loaded->step, run, model, optimizer)) return kept;

@@ -21,11 +21,9 @@ struct LoadedState {
 /// Collective: restores weights and optimizer state from the newest whole local generation, where
 /// there is a tier, if that is newer than all checkpoints that are sound, or else from the newest
 /// of these; nothing where there is neither. Throws as load_training does.
-[[nodiscard]] std::optional<LoadedState> load_newest(Communicator& ranks, Stream& stream,
-                                                     const LocalTier* local,
-                                                     const std::filesystem::path& checkpoints,
-                                                     const TrainingState& run, Model& model,
-                                                     AdamWOptimizer& optimizer,
-                                                     const OnDamaged& on_damaged);
+[[nodiscard]] std::optional<LoadedState> load_newest(
+    Communicator& ranks, Stream& stream, const LocalTier* local,
+    const std::filesystem::path& checkpoints, const TrainingState& run, Model& model,
+    AdamWOptimizer& optimizer, const OnDamaged& on_damaged, const Alive& alive);
 
 }  // namespace tokenwerk

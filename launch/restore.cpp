@@ -32,13 +32,13 @@ void set_aside(const std::filesystem::path& folder, const std::string& why) {
 
 Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recipe& recipe,
                                 const LocalTier* local, TrainingState& state, Model& model,
-                                AdamWOptimizer& optimizer) {
+                                AdamWOptimizer& optimizer, const Alive& alive) {
   const std::string& resume = recipe.checkpoint.resume;
   const bool latest = resume == "latest";
   if (resume != "never") {
     const std::string path = latest ? recipe.checkpoint.directory.value() : resume;
     const auto loaded = load_newest(ranks, stream, latest ? local : nullptr, path, state, model,
-                                    optimizer, latest ? set_aside : pass_over_checkpoint);
+                                    optimizer, latest ? set_aside : pass_over_checkpoint, alive);
     TW_CHECK_AS(CheckpointError, loaded || latest, path, ": no complete checkpoint there");
     if (loaded) {
       go_on_from(loaded->state, recipe, state);
@@ -49,7 +49,7 @@ Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recip
   }
   model.parameters().initialise(stream, static_cast<std::uint64_t>(state.seed));
   if (recipe.model.initial) {
-    load_weights(ranks, stream, *recipe.model.initial, model);
+    load_weights(ranks, stream, *recipe.model.initial, model, alive);
     log_info("starts from the weights of {}", *recipe.model.initial);
   }
   optimizer.take_master(stream);
@@ -57,18 +57,20 @@ Beginning restore_or_initialise(Communicator& ranks, Stream& stream, const Recip
 }
 
 Beginning rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, const LocalTier* local,
-                 TrainingState& state, Model& model, AdamWOptimizer& optimizer) {
+                 TrainingState& state, Model& model, AdamWOptimizer& optimizer,
+                 const Alive& alive) {
   const StepHistory until_now = state.history;
   Beginning beginning;
   if (const auto loaded = load_newest(ranks, stream, local, recipe.checkpoint.directory.value(),
-                                      state, model, optimizer, set_aside)) {
+                                      state, model, optimizer, set_aside, alive)) {
     stand_at(loaded->state, state);
     beginning = {loaded->from, loaded->checkpoint};
   } else {
     stand_at({}, state);
     fill(stream, optimizer.m(), 0.0);
     fill(stream, optimizer.v(), 0.0);
-    beginning = restore_or_initialise(ranks, stream, recipe, nullptr, state, model, optimizer);
+    beginning =
+        restore_or_initialise(ranks, stream, recipe, nullptr, state, model, optimizer, alive);
   }
   state.history.bad_steps = until_now.bad_steps;
   state.history.bad_in_a_row = until_now.bad_in_a_row;

@@ -22,12 +22,12 @@ struct Beginning {
 [[nodiscard]] Beginning restore_or_initialise(Communicator& ranks, Stream& stream,
                                               const Recipe& recipe, const LocalTier* local,
                                               TrainingState& state, Model& model,
-                                              AdamWOptimizer& optimizer);
+                                              AdamWOptimizer& optimizer, const Alive& alive);
 
 /// Collective: back to the newest sound checkpoint or local generation of this run, or, where there
-/// is none yet, to where the run began. Damaged ones are set aside. What `state` knows of bad steps
-/// stays.
+/// is none yet, to where the run began. Damaged ones are set aside; where all are, it throws
+/// CheckpointError. What `state` knows of bad steps stays.
 Beginning rewind(Communicator& ranks, Stream& stream, const Recipe& recipe, const LocalTier* local,
-                 TrainingState& state, Model& model, AdamWOptimizer& optimizer);
+                 TrainingState& state, Model& model, AdamWOptimizer& optimizer, const Alive& alive);
 
 }  // namespace tokenwerk

@@ -17,6 +17,8 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "parallel/checkpoint/checkpoint.h"
+#include "parallel/checkpoint/durable.h"
+#include "parallel/checkpoint/folder.h"
 
 namespace tokenwerk {
 namespace fs = std::filesystem;
@@ -105,6 +107,7 @@ RunDirectories::RunDirectories(const Recipe& recipe) : RunDirectories() {
   hold(log, "log.directory");
   std::error_code ignored;
   if (!fs::equivalent(log, checkpoints, ignored)) hold(checkpoints, "checkpoint.directory");
+  put_back_replaced(checkpoints);
   check_continuation(checkpoints, recipe.checkpoint.resume);
 }
 
@@ -125,6 +128,7 @@ void RunDirectories::hold(const fs::path& folder, const char* key) {
   fs::create_directories(folder, fault);
   TW_CHECK_AS(ConfigError, !fault, key, " = \"", folder.string(),
               "\": cannot be made: ", fault.message());
+  for (const fs::path& made : missing) sync_folder(made.parent_path());
   const fs::path file = folder / ".lock";
   FileDescriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   TW_CHECK_AS(ConfigError, lock, key, " = \"", folder.string(),

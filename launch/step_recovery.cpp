@@ -30,7 +30,7 @@ void go_back(const BadStep& bad, const RecoveryParts& run) {
   Beginning beginning;
   agree(run.control, [&] {
     beginning = rewind(run.control, run.stream, run.recipe, run.saver.local_tier(), run.state,
-                       run.model, run.step.optimizer());
+                       run.model, run.step.optimizer(), run.alive);
   });
   const Index step = run.state.step;
   run.saver.gone_back(step, beginning.checkpoint);  // before the metrics that it overtakes are cut

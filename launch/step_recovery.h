@@ -20,6 +20,7 @@ struct RecoveryParts {
   CheckpointSaver& saver;
   RunLog& log;
   std::function<Savable()> savable;
+  Alive alive;
 };
 
 /// Collective, after a step that updated nothing: judges it and does what the policy says. Tells of

@@ -66,7 +66,7 @@ class GrowingFile {
     stream_.open(aside(file), std::ios::binary | std::ios::trunc);
     note();
   }
-  void write(const std::string& text) {
+  void write(std::string_view text) {
     errno = 0;
     stream_ << text;
     note();
@@ -128,8 +128,8 @@ std::error_code write_trace(Communicator& world, const fs::path& file, const Tra
     growing->write("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
   }
   const Clock::time_point origin = earliest(world, trace, clock_offset(world));
-  collect_strings(world, trace_lines(trace, world.rank(), host, origin), 0,
-                  [&](int rank, const std::string& lines) {
+  collect_strings(world, trace_lines(trace, world.rank(), host, origin),
+                  [&](int rank, std::string_view lines) {
                     growing->write(rank == 0 ? "" : ",\n");
                     growing->write(lines);
                   });

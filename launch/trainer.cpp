@@ -31,9 +31,10 @@ StepBatches TrainingRun::batches(SampleRange places) {
 
 bool TrainingRun::recovered(const StepResult& result, SampleRange batch) {
   heartbeat_->beat("recovering", state_.step);
-  const BadStepAction action = recover(policy_, batch, result,
-                                       {control_, *stream_, recipe_, state_, model_, step_, *saver_,
-                                        *log_, [this] { return savable(); }});
+  const BadStepAction action = recover(
+      policy_, batch, result,
+      {control_, *stream_, recipe_, state_, model_, step_, *saver_, *log_,
+       [this] { return savable(); }, [this] { heartbeat_->beat("recovering", state_.step); }});
   source_.leave_out(policy_.left_out(state_.history));
   return action == BadStepAction::skip;
 }

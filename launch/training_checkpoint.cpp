@@ -246,7 +246,8 @@ std::vector<ArrayTarget> training_targets(const Model& model, const AdamWOptimiz
 std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            const std::filesystem::path& path,
                                            const TrainingState& run, Model& model,
-                                           AdamWOptimizer& optimizer, const OnDamaged& on_damaged) {
+                                           AdamWOptimizer& optimizer, const OnDamaged& on_damaged,
+                                           const Alive& alive) {
   // One rank looks, and names what it passes over; the others are told.
   std::string latest, state;
   agree_with_first(ranks, [&] {
@@ -254,18 +255,18 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
     if (!latest.empty()) state = inspect_checkpoint(latest).state_json;
   });
   latest = broadcast_string(ranks, latest);
-  if (latest.empty()) return std::nullopt;
   state = broadcast_string(ranks, state);
-  agree(ranks, [&] { check_same_run(training_state({latest, 0, state}), run, latest); });
+  if (!latest.empty())  // otherwise there is none, or none that is complete: resuming tells
+    agree(ranks, [&] { check_same_run(training_state({latest, 0, state}), run, latest); });
   const std::vector<ArrayTarget> targets = training_targets(model, optimizer);
   stream.synchronize();  // what was queued on these arrays must not come after what is read
-  const auto loaded = resume_checkpoint(ranks, path, targets, on_damaged);
+  const auto loaded = resume_checkpoint(ranks, path, targets, on_damaged, alive);
   if (!loaded) return std::nullopt;
   return training_state(*loaded);
 }
 
 void load_weights(Communicator& ranks, Stream& stream, const std::filesystem::path& path,
-                  Model& model) {
+                  Model& model, const Alive& alive) {
   std::string folder;
   agree_with_first(ranks, [&] {
     folder = folder_of(path).string();
@@ -273,7 +274,7 @@ void load_weights(Communicator& ranks, Stream& stream, const std::filesystem::pa
   });
   folder = broadcast_string(ranks, folder);
   stream.synchronize();  // as above
-  (void)load_checkpoint(ranks, folder, value_targets(model.parameters()));
+  (void)load_checkpoint(ranks, folder, value_targets(model.parameters()), alive);
 }
 
 }  // namespace tokenwerk

@@ -67,17 +67,18 @@ void check_same_run(const TrainingState& state, const TrainingState& run,
 
 /// Collective: restores weights and optimizer state from `path` (a folder), or from the newest
 /// sound checkpoint below it; `on_damaged` hears of newer ones. Nothing when the directory holds no
-/// checkpoint. Throws CheckpointError that lists what differs when it is not of the model,
-/// precision, seed and data of `run`.
+/// checkpoint. Throws CheckpointError where it holds none that is sound, and one that lists what
+/// differs when it is not of the model, precision, seed and data of `run`.
 [[nodiscard]] std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                                          const std::filesystem::path& path,
                                                          const TrainingState& run, Model& model,
                                                          AdamWOptimizer& optimizer,
-                                                         const OnDamaged& on_damaged);
+                                                         const OnDamaged& on_damaged,
+                                                         const Alive& alive);
 
 /// Collective: the weights alone, for a fresh run, for generating and evaluating; converts between
 /// precisions. Throws CheckpointError that lists what differs when the models do not fit.
 void load_weights(Communicator& ranks, Stream& stream, const std::filesystem::path& path,
-                  Model& model);
+                  Model& model, const Alive& alive = {});
 
 }  // namespace tokenwerk

@@ -95,7 +95,8 @@ void TrainingRun::start() {
   budget_.during(StartupBudget::checkpoint, [&] {
     agree(control_, [&] {
       beginning = restore_or_initialise(control_, *stream_, recipe_, local ? &*local : nullptr,
-                                        state_, model_, step_.optimizer());
+                                        state_, model_, step_.optimizer(),
+                                        [this] { heartbeat_->beat("loading", 0); });
     });
   });
   if (local) begin_local_session(*local, recipe_.checkpoint.directory.value(), state_.step);

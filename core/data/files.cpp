@@ -40,10 +40,10 @@ void sync_folder_of(const std::string& path) {
 }  // namespace
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
-  const auto [file, bytes, fault] = opened(path_);
-  size_ = bytes;
+  const OpenedFile there = opened(path_);
+  size_ = there.bytes;
   if (size_ == 0) return;  // an empty mapping is an error to mmap, not to us
-  void* data = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  void* data = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, there.file.get(), 0);
   TW_CHECK_AS(DataError, data != MAP_FAILED, path_, ": cannot map: ", std::strerror(errno));
   data_ = static_cast<const std::byte*>(data);
 }

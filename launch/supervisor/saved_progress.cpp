@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
+#include "core/log.h"
 #include "parallel/checkpoint/checkpoint.h"
 
 namespace tokenwerk {
@@ -19,12 +21,17 @@ SavedProgress::SavedProgress(fs::path checkpoints)
       checkpoint_(newest_checkpoint()) {}
 
 bool SavedProgress::look() {
-  std::string checkpoint = newest_checkpoint();
-  std::optional<LocalMarker> local = newest_local();
-  const bool is_new = checkpoint != checkpoint_ || local != local_;
-  checkpoint_ = std::move(checkpoint);
-  local_ = std::move(local);
-  return is_new;
+  try {
+    std::string checkpoint = newest_checkpoint();
+    std::optional<LocalMarker> local = newest_local();
+    const bool is_new = checkpoint != checkpoint_ || local != local_;
+    checkpoint_ = std::move(checkpoint);
+    local_ = std::move(local);
+    return is_new;
+  } catch (const Error& error) {
+    log_warning("{}", error.what());
+    return false;
+  }
 }
 
 std::string SavedProgress::from() const {
@@ -35,8 +42,12 @@ std::string SavedProgress::from() const {
 
 double SavedProgress::seconds_since_saved() const {
   std::vector<fs::path> files;
-  if (const std::string newest = newest_checkpoint(); !newest.empty()) files.emplace_back(newest);
-  if (newest_local()) files.push_back(local_marker_file(checkpoints_));
+  try {
+    if (const std::string newest = newest_checkpoint(); !newest.empty()) files.emplace_back(newest);
+    if (newest_local()) files.push_back(local_marker_file(checkpoints_));
+  } catch (const Error&) {  // `look` tells of it
+    files.clear();
+  }
   double age = std::numeric_limits<double>::infinity();
   for (const fs::path& file : files) {
     std::error_code fault;  // it may just be removed

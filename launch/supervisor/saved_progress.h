@@ -15,7 +15,7 @@ class SavedProgress {
   /// run's unless it goes on from them and keeps newer ones.
   explicit SavedProgress(std::filesystem::path checkpoints);
 
-  /// Looks again; whether there is anything new.
+  /// Looks again; whether there is anything new. What cannot be read now is as it was.
   bool look();
   /// Whether there is anything to go on from.
   [[nodiscard]] bool any() const { return !checkpoint_.empty() || local_; }

@@ -1,7 +1,8 @@
 #pragma once
 /// Checkpoints: global arrays by name, written by many ranks, read by any layout.
 ///
-/// All functions throw CheckpointError. The collective ones are called by every rank of the
+/// All functions throw CheckpointError, or DeviceError for what is there and cannot be read. The
+/// collective ones are called by every rank of the
 /// communicator with the same directory and step, end on all ranks or throw the same error on all.
 
 #include <filesystem>
@@ -53,13 +54,19 @@ struct CheckpointState {
 void save_checkpoint(Communicator& communicator, const std::filesystem::path& directory, Index step,
                      std::span<const ArrayPart> parts, std::string_view state_json = "{}");
 
+/// Called on every rank every ten seconds at most while the files of a checkpoint are summed, which
+/// may take long: a sign of life.
+using Alive = std::function<void()>;
+
 /// Collective. Verifies the checkpoint (every file's size and sum, the ranks dividing the files
 /// among them), then fills the targets. `path` is a step's folder or a directory, whose newest
 /// complete checkpoint it then is. All faults (damaged files, missing arrays, other shapes) come in
-/// one error; the targets are untouched by then. A damaged view is rebuilt and logged.
+/// one error; the targets are untouched by then. A damaged view is rebuilt and logged. Where a rank
+/// cannot read what is there, all throw a DeviceError that names rank, host and file.
 [[nodiscard]] CheckpointState load_checkpoint(Communicator& communicator,
                                               const std::filesystem::path& path,
-                                              std::span<const ArrayTarget> targets);
+                                              std::span<const ArrayTarget> targets,
+                                              const Alive& alive = {});
 
 /// What is done, on rank 0, about a checkpoint that cannot be loaded.
 using OnDamaged = std::function<void(const std::filesystem::path& folder, const std::string& why)>;
@@ -73,10 +80,11 @@ std::filesystem::path set_aside_checkpoint(const std::filesystem::path& folder,
                                            const std::string& why);
 
 /// Collective. Loads the newest checkpoint that verifies; `on_damaged` hears of newer ones.
-/// Nothing when the directory has none.
+/// Nothing when the directory has none; one that cannot be read ends it as in load_checkpoint.
 [[nodiscard]] std::optional<CheckpointState> resume_checkpoint(
     Communicator& communicator, const std::filesystem::path& directory,
-    std::span<const ArrayTarget> targets, const OnDamaged& on_damaged = pass_over_checkpoint);
+    std::span<const ArrayTarget> targets, const OnDamaged& on_damaged = pass_over_checkpoint,
+    const Alive& alive = {});
 
 /// The newest complete checkpoint: manifest whole, all files there and of the right size (sums are
 /// load_checkpoint's and verify_checkpoint's work). Others are named in the log and passed over.
@@ -97,10 +105,14 @@ struct KeepPolicy {
 /// and stay for whoever wants to look at them. For one rank.
 void prune_checkpoints(const std::filesystem::path& directory, KeepPolicy policy);
 
-/// Something wrong with a file of a checkpoint.
+/// Something wrong with a file of a checkpoint: it is damaged or missing, or this host cannot read
+/// it.
 struct CheckpointFault {
+  enum class Kind { damage, unreadable };
+
   std::string file;  ///< path
   std::string what;
+  Kind kind = Kind::damage;
 };
 
 /// Everything wrong with a step's folder: empty when each byte is what was written.

@@ -1,10 +1,22 @@
 #include "parallel/checkpoint/collective.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <exception>
 
+#include "parallel/checkpoint/durable.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> text{};
+  return gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "unknown";
+}
+
+}  // namespace
 
 // The one place of a save or load that catches: a rank that threw past the others would leave them
 // waiting for it. Anything may come here, bad_alloc too; an empty message would read as success.
@@ -15,6 +27,31 @@ std::string fault_of_work(const std::function<void()>& work) {
   } catch (const std::exception& fault) {
     return *fault.what() == '\0' ? "unknown fault" : fault.what();
   }
+}
+
+ReadFault fault_of_reading(const std::function<void()>& work) {
+  ReadFault out;
+  out.damage = fault_of_work([&] {
+    try {
+      work();
+    } catch (const UnreadableError& fault) {
+      out.unreadable = fault.what();
+    }
+  });
+  return out;
+}
+
+// A supervisor reads rank and host from the line, and starts again without a host that fails often.
+void throw_unreadable(Communicator& communicator, const std::string& unreadable, CallSite site) {
+  if (all_ok(communicator, unreadable.empty(), site)) return;
+  constexpr std::size_t most = 4;
+  std::vector<std::string> told;
+  const std::string mine =
+      unreadable.empty() ? "" : fmt::format("host {}: {}", host_name(), unreadable);
+  const std::vector<std::string> all = gather_strings(communicator, mine, site);
+  for (std::size_t rank = 0; rank < all.size() && told.size() < most; ++rank)
+    if (!all[rank].empty()) told.push_back(fmt::format("rank {} {}", rank, all[rank]));
+  TW_RAISE(UnreadableError, joined(told, "; "));
 }
 
 void throw_together(Communicator& communicator, const std::string& fault, CallSite site) {

@@ -19,6 +19,18 @@ void throw_together(Communicator& communicator, const std::string& fault,
 void throw_with_first_rank(Communicator& communicator, const std::string& fault,
                            CallSite site = CallSite::current());
 
+/// What reading came upon on one rank: damage of the checkpoint, or files that its host cannot
+/// read.
+struct ReadFault {
+  std::string damage, unreadable;
+};
+/// What `work` throws.
+[[nodiscard]] ReadFault fault_of_reading(const std::function<void()>& work);
+/// Throws the same UnreadableError on every rank when some rank's text is not empty: "rank 3 host
+/// n17: ...", of four ranks at most.
+void throw_unreadable(Communicator& communicator, const std::string& unreadable,
+                      CallSite site = CallSite::current());
+
 /// Runs this rank's share of the work, then waits for all and throws together what it threw.
 /// `work` must not communicate.
 void together(Communicator& communicator, const std::function<void()>& work,

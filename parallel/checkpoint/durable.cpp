@@ -1,13 +1,13 @@
 #include "parallel/checkpoint/durable.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
-
-#include "core/error.h"
+#include <vector>
 
 namespace tokenwerk {
 namespace fs = std::filesystem;
@@ -24,6 +24,20 @@ void sync_descriptor(const fs::path& path, const FileDescriptor& file) {
 
 std::string system_error(int error) { return std::generic_category().message(error); }
 
+bool says_missing(int error) {
+  switch (error) {
+    case 0:  // no errno: it is no regular file
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case ENXIO:    // a socket
+    case ENOTSUP:  // the size of what has none
+      return true;
+    default: return false;
+  }
+}
+
 FileDescriptor open_file(const fs::path& path, int flags) {
   FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
   TW_CHECK_AS(CheckpointError, file, path.string(), ": cannot open: ", system_error(errno));
@@ -32,8 +46,21 @@ FileDescriptor open_file(const fs::path& path, int flags) {
 
 FileDescriptor open_regular_file(const fs::path& path) {
   OpenedFile opened = open_to_read(path.string());
+  if (!opened.file && !says_missing(opened.error))
+    TW_RAISE(UnreadableError, path.string(), ": cannot be read: ", opened.fault);
   TW_CHECK_AS(CheckpointError, opened.file, path.string(), ": cannot open: ", opened.fault);
   return std::move(opened.file);
+}
+
+std::size_t read_some(const fs::path& path, const FileDescriptor& file, void* to,
+                      std::size_t bytes) {
+  for (;;) {
+    const ssize_t got = ::read(file.get(), to, bytes);
+    if (got < 0 && errno == EINTR) continue;
+    TW_CHECK_AS(UnreadableError, got >= 0, path.string(),
+                ": cannot be read: ", system_error(errno));
+    return static_cast<std::size_t>(got);
+  }
 }
 
 void write_all(const fs::path& path, const FileDescriptor& file, std::string_view text) {
@@ -50,11 +77,9 @@ std::string read_text_file(const fs::path& path) {
   std::string text;
   char block[65536];
   for (;;) {
-    const ssize_t got = ::read(file.get(), block, sizeof block);
-    if (got < 0 && errno == EINTR) continue;
-    TW_CHECK_AS(CheckpointError, got >= 0, path.string(), ": cannot read: ", system_error(errno));
+    const std::size_t got = read_some(path, file, block, sizeof block);
     if (got == 0) return text;
-    text.append(block, static_cast<std::size_t>(got));
+    text.append(block, got);
   }
 }
 
@@ -83,11 +108,24 @@ void rename_path(const fs::path& from, const fs::path& to) {
               fault.message());
 }
 
+bool exchange_paths(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return true;
+  const bool unknown = errno == EINVAL || errno == ENOSYS || errno == ENOTSUP;
+  TW_CHECK_AS(CheckpointError, unknown, from.string(), ": cannot change names with ", to.string(),
+              ": ", system_error(errno));
+  return false;
+}
+
 void make_folder(const fs::path& path) {
   std::error_code fault;
+  std::vector<fs::path> missing;
+  for (fs::path folder = path; !folder.empty() && !fs::exists(folder, fault);
+       folder = folder.parent_path())
+    missing.push_back(folder);
   fs::create_directories(path, fault);
   TW_CHECK_AS(CheckpointError, !fault && fs::is_directory(path, fault), path.string(),
               ": cannot make this folder: ", fault ? fault.message() : "a file is in the way");
+  for (const fs::path& folder : missing) sync_folder(folder.parent_path());
 }
 
 void remove_path(const fs::path& path) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <map>
 #include <system_error>
 
 #include "core/log.h"
@@ -49,6 +50,8 @@ std::vector<std::string> names_in(const fs::path& directory) {
   if (fault == std::errc::no_such_file_or_directory) return names;
   for (; !fault && entry != fs::directory_iterator(); entry.increment(fault))
     names.push_back(entry->path().filename().string());
+  if (fault && !says_missing(fault.value()))
+    TW_RAISE(UnreadableError, directory.string(), ": cannot be read: ", fault.message());
   TW_CHECK_AS(CheckpointError, !fault, directory.string(), ": cannot list: ", fault.message());
   std::ranges::sort(names);
   return names;
@@ -66,18 +69,23 @@ std::optional<Index> step_of(std::string_view name) {
   return step;
 }
 
-void clean_up(const fs::path& directory) {
+void put_back_replaced(const fs::path& directory) {
   for (const std::string& name : names_in(directory)) {
-    if (without_ending(name, aside_ending) || without_ending(name, removing_ending)) {
+    const auto step = without_ending(name, replaced_ending);
+    std::error_code fault;
+    if (step && !fs::exists(directory / *step, fault))
+      rename_path(directory / name, directory / *step);
+  }
+}
+
+void clean_up(const fs::path& directory) {
+  put_back_replaced(directory);
+  for (const std::string& name : names_in(directory)) {
+    if (without_ending(name, replaced_ending)) {
+      remove_path(directory / name);
+    } else if (without_ending(name, aside_ending) || without_ending(name, removing_ending)) {
       log_warning("{}: removed, an unfinished checkpoint", (directory / name).string());
       remove_path(directory / name);
-    } else if (const auto step = without_ending(name, replaced_ending)) {
-      std::error_code fault;
-      if (fs::exists(directory / *step, fault)) {
-        remove_path(directory / name);
-      } else {
-        rename_path(directory / name, directory / *step);
-      }
     }
   }
 }
@@ -101,31 +109,16 @@ void AsideFolder::publish() {
   const fs::path old = with_ending(final_, replaced_ending);
   std::error_code fault;
   const bool replaces = fs::exists(final_, fault);
-  if (replaces) rename_path(final_, old);
-  fs::rename(aside_, final_, fault);
-  if (fault && replaces) rename_path(old, final_);
-  TW_CHECK_AS(CheckpointError, !fault, aside_.string(), ": cannot rename: ", fault.message());
+  const bool exchanged = replaces && exchange_paths(aside_, final_);
+  if (!exchanged) {  // a kill between two renames leaves the old one `.replaced`
+    if (replaces) rename_path(final_, old);
+    fs::rename(aside_, final_, fault);
+    if (fault && replaces) rename_path(old, final_);
+    TW_CHECK_AS(CheckpointError, !fault, aside_.string(), ": cannot rename: ", fault.message());
+  }
   published_ = true;
   sync_folder(final_.parent_path());
-  if (replaces) remove_path(old);
-}
-
-std::optional<CheckpointFault> incompleteness_of(const fs::path& folder) {
-  try {
-    const Manifest manifest = read_manifest(folder);
-    for (const StoredFile& file : manifest.files) {
-      const fs::path path = folder / file.name;
-      std::error_code fault;
-      const auto bytes = fs::file_size(path, fault);
-      if (fault) return CheckpointFault{path.string(), fault.message()};
-      if (bytes != file.sum.bytes)
-        return CheckpointFault{path.string(),
-                               fmt::format("has {} bytes instead of {}", bytes, file.sum.bytes)};
-    }
-    return std::nullopt;
-  } catch (const CheckpointError& error) {
-    return fault_from(folder / manifest_file, error);
-  }
+  if (replaces) remove_path(exchanged ? aside_ : old);
 }
 
 void pass_over_checkpoint(const fs::path& folder, const std::string& why) {
@@ -148,12 +141,15 @@ std::vector<fs::path> list_checkpoints(const fs::path& path) {
   std::error_code fault;
   if (step_of(folder.filename().string()) || fs::exists(folder / manifest_file, fault))
     return {folder};
-  std::vector<Index> steps;
-  for (const std::string& name : names_in(folder))
-    if (const auto step = step_of(name)) steps.push_back(*step);
-  std::ranges::sort(steps);
+  std::map<Index, std::string> steps;
+  for (const std::string& name : names_in(folder)) {
+    const auto replaced = without_ending(name, replaced_ending);
+    // Where a kill has kept its successor from arriving, it still is the checkpoint of its step.
+    if (const auto step = step_of(replaced.value_or(name)))
+      steps.try_emplace(*step, name);  // the names are sorted: "step-00000100" comes first
+  }
   std::vector<fs::path> folders;
-  for (Index step : steps) folders.push_back(folder / step_folder(step));
+  for (const auto& [step, name] : steps) folders.push_back(folder / name);
   return folders;
 }
 
@@ -162,7 +158,10 @@ std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
   for (; !folders.empty(); folders.pop_back()) {
     const auto fault = incompleteness_of(folders.back());
     if (!fault) return folders.back();
-    log_warning("{}: passed over, not a complete checkpoint: {}", fault->file, fault->what);
+    log_warning("{}: passed over, {}: {}", fault->file,
+                fault->kind == CheckpointFault::Kind::damage ? "not a complete checkpoint"
+                                                             : "of which nothing is known",
+                fault->what);
   }
   return std::nullopt;
 }

@@ -2,12 +2,15 @@
 
 #include <fmt/core.h>
 
+#include <set>
+
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/hdf5_file.h"
 #include "parallel/checkpoint/reading.h"
+#include "parallel/checkpoint/shard_look.h"
 #include "parallel/checkpoint/view.h"
 #include "parallel/comm/control.h"
 
@@ -21,32 +24,33 @@ struct Opened {
   Manifest manifest;
 };
 
-/// Rank 0 reads, so that thousands of ranks do not ask the file system for one small file.
-Opened open_together(Communicator& communicator, const fs::path& folder) {
-  std::string text;
-  const fs::path source = folder / manifest_file;
-  on_first_rank(communicator, [&] {
-    text = read_text_file(source);
-    (void)parse_manifest(text, source);
-  });
-  text = broadcast_string(communicator, text);
-  Opened opened{folder, {}};
-  together(communicator, [&] { opened.manifest = parse_manifest(text, source); });
-  return opened;
+/// Work of rank 0 alone that reads: what it throws, all throw.
+void read_on_first_rank(Communicator& communicator, const std::function<void()>& work) {
+  const ReadFault fault = communicator.rank() == 0 ? fault_of_reading(work) : ReadFault();
+  throw_unreadable(communicator, fault.unreadable);
+  throw_with_first_rank(communicator, fault.damage);
 }
 
-/// What is wrong with the shards, on every rank; each rank reads its share of them.
-std::string damage_of(Communicator& communicator, const Opened& opened) {
-  std::string mine;
-  const auto& files = opened.manifest.files;
-  const auto size = static_cast<std::size_t>(communicator.size());
-  for (auto i = static_cast<std::size_t>(communicator.rank()); i < files.size(); i += size)
-    if (const auto fault = fault_of(opened.folder, files[i]))
-      mine += fmt::format("; {} {}", fault->file, fault->what);
-  if (all_ok(communicator, mine.empty())) return {};
-  std::string all;
-  for (const std::string& faults : gather_strings(communicator, mine)) all += faults;
-  return all.substr(2);
+/// Rank 0 reads, so that thousands of ranks do not ask the file system for one small file. The
+/// others keep only the arrays that they want.
+Opened open_together(Communicator& communicator, const fs::path& folder,
+                     std::span<const ArrayTarget> targets) {
+  std::string text;
+  const fs::path source = folder / manifest_file;
+  Opened opened{folder, {}};
+  read_on_first_rank(communicator, [&] {
+    text = read_text_file(source);
+    opened.manifest = parse_manifest(text, source);
+  });
+  text = broadcast_string(communicator, text);
+  together(communicator, [&] {
+    if (communicator.rank() == 0) return;
+    std::set<std::string_view> wanted;
+    for (const ArrayTarget& target : targets) wanted.insert(target.name);
+    opened.manifest =
+        parse_manifest(text, source, [&](std::string_view name) { return wanted.contains(name); });
+  });
+  return opened;
 }
 
 void fill(const Opened& opened, std::vector<Wanted>& wanted) {
@@ -56,21 +60,22 @@ void fill(const Opened& opened, std::vector<Wanted>& wanted) {
   }
 }
 
-/// The shards have been verified.
+/// The shards have been verified: what fails from here on is no damage of theirs.
 CheckpointState read_together(Communicator& communicator, const Opened& opened,
                               std::span<const ArrayTarget> targets) {
   std::vector<Wanted> wanted;
   together(communicator,
            [&] { wanted = matched(opened.manifest, targets, opened.folder.string()); });
   if (communicator.rank() == 0) repair_view(opened.folder, opened.manifest);
-  together(communicator, [&] { fill(opened, wanted); });
+  const ReadFault fault = fault_of_reading([&] { fill(opened, wanted); });
+  throw_unreadable(communicator, fault.unreadable + fault.damage);
   return {opened.folder, opened.manifest.step, opened.manifest.state_json};
 }
 
 /// Rank 0's list, newest first, on every rank.
 std::vector<fs::path> newest_first(Communicator& communicator, const fs::path& directory) {
   std::string lines;
-  on_first_rank(communicator, [&] {
+  read_on_first_rank(communicator, [&] {
     for (const fs::path& folder : list_checkpoints(directory))
       lines.insert(0, folder.string() + "\n");
   });
@@ -84,24 +89,29 @@ std::vector<fs::path> newest_first(Communicator& communicator, const fs::path& d
 }
 
 /// Why a checkpoint cannot be resumed from, on every rank; `opened` is filled when it can.
-std::string unusable(Communicator& communicator, const fs::path& folder, Opened& opened) {
-  std::string fault;
-  if (communicator.rank() == 0)
-    if (const auto found = incompleteness_of(folder)) fault = found->file + " " + found->what;
-  fault = broadcast_string(communicator, fault);
-  if (!fault.empty()) return fault;
-  opened = open_together(communicator, folder);
-  return damage_of(communicator, opened);
+std::string unusable(Communicator& communicator, const fs::path& folder,
+                     std::span<const ArrayTarget> targets, const Alive& alive, Opened& opened) {
+  CheckpointFault fault;
+  if (communicator.rank() == 0) fault = incompleteness_of(folder).value_or(fault);
+  const std::string text = fault.file.empty() ? "" : fault.file + " " + fault.what;
+  const bool damage = fault.kind == CheckpointFault::Kind::damage;
+  throw_unreadable(communicator, damage ? "" : text);
+  const std::string first = broadcast_string(communicator, text);
+  if (!first.empty()) return first;
+  opened = open_together(communicator, folder, targets);
+  return damage_of_shards(communicator, folder, opened.manifest.files, {.alive = alive});
 }
 
 }  // namespace
 
 CheckpointState load_checkpoint(Communicator& communicator, const fs::path& path,
-                                std::span<const ArrayTarget> targets) {
+                                std::span<const ArrayTarget> targets, const Alive& alive) {
   std::string folder;
-  on_first_rank(communicator, [&] { folder = resolve_checkpoint(path).string(); });
-  const Opened opened = open_together(communicator, broadcast_string(communicator, folder));
-  const std::string damage = damage_of(communicator, opened);
+  read_on_first_rank(communicator, [&] { folder = resolve_checkpoint(path).string(); });
+  const Opened opened =
+      open_together(communicator, broadcast_string(communicator, folder), targets);
+  const std::string damage =
+      damage_of_shards(communicator, opened.folder, opened.manifest.files, {.alive = alive});
   TW_CHECK_AS(CheckpointError, damage.empty(), damage);
   return read_together(communicator, opened, targets);
 }
@@ -109,12 +119,12 @@ CheckpointState load_checkpoint(Communicator& communicator, const fs::path& path
 std::optional<CheckpointState> resume_checkpoint(Communicator& communicator,
                                                  const fs::path& directory,
                                                  std::span<const ArrayTarget> targets,
-                                                 const OnDamaged& on_damaged) {
+                                                 const OnDamaged& on_damaged, const Alive& alive) {
   const std::vector<fs::path> folders = newest_first(communicator, directory);
   std::vector<std::string> faults;
   for (const fs::path& folder : folders) {
     Opened opened;
-    faults.push_back(unusable(communicator, folder, opened));
+    faults.push_back(unusable(communicator, folder, targets, alive, opened));
     if (!faults.back().empty()) continue;
     on_first_rank(communicator, [&] {
       for (std::size_t i = 0; i + 1 < faults.size(); ++i) on_damaged(folders[i], faults[i]);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "parallel/checkpoint/box.h"
 #include "parallel/checkpoint/durable.h"
@@ -21,36 +22,37 @@ constexpr std::size_t tail_size = sum_key.size() + sum_digits + sum_end.size();
 
 // -- to JSON
 
-Json json_of(const Shape& shape) {
-  Json out = Json::array();
-  for (int dim = 0; dim < shape.ndim(); ++dim) out.push_back(shape[dim]);
-  return out;
+std::string line_of(const StoredFile& file) {
+  return Json{{"name", file.name}, {"bytes", file.sum.bytes}, {"xxh3", hexadecimal(file.sum.xxh3)}}
+      .dump();
 }
 
-Json json_of(const StoredFile& file) {
-  return {{"name", file.name}, {"bytes", file.sum.bytes}, {"xxh3", hexadecimal(file.sum.xxh3)}};
+std::string text_of(const Shape& shape) {
+  std::string out = "[";
+  for (int dim = 0; dim < shape.ndim(); ++dim)
+    out += fmt::format("{}{}", dim == 0 ? "" : ",", shape[dim]);
+  return out + "]";
 }
 
-Json json_of(const StoredArray& array) {
-  Json parts = Json::array();
-  for (const StoredPart& part : array.parts)
-    parts.push_back({{"file", part.file},
-                     {"dataset", part.dataset},
-                     {"offset", json_of(part.box.offset)},
-                     {"extent", json_of(part.box.extent)}});
-  return {{"name", array.name},
-          {"dtype", name_of(array.dtype)},
-          {"shape", json_of(array.shape)},
-          {"parts", parts}};
+std::string text_of(const StoredPart& part) {
+  return fmt::format(R"({{"file":{},"dataset":{},"offset":{},"extent":{}}})", part.file,
+                     Json(part.dataset).dump(), text_of(part.box.offset), text_of(part.box.extent));
+}
+
+std::string line_of(const StoredArray& array) {
+  std::string out =
+      fmt::format(R"({{"name":{},"dtype":"{}","shape":{},"parts":[)", Json(array.name).dump(),
+                  name_of(array.dtype), text_of(array.shape));
+  for (std::size_t i = 0; i < array.parts.size(); ++i)
+    out.append(i == 0 ? "" : ",").append(text_of(array.parts[i]));
+  return out + "]}";
 }
 
 template <typename Items>
 std::string lines_of(const Items& items) {
   std::string out = "[";
-  for (const auto& item : items) {
-    out += out.size() == 1 ? "\n  " : ",\n  ";
-    out += json_of(item).dump();
-  }
+  for (const auto& item : items)
+    out.append(out.size() == 1 ? "\n  " : ",\n  ").append(line_of(item));
   return out + "\n ]";
 }
 
@@ -97,31 +99,88 @@ StoredFile file_from(const Json& value) {
   return file;
 }
 
-StoredArray array_from(const Json& value) {
-  StoredArray array{value.at("name").get<std::string>(),
-                    dtype_from(value.at("dtype")),
-                    shape_from(value.at("shape")),
-                    {}};
-  for (const Json& item : value.at("parts"))
-    array.parts.push_back({static_cast<std::size_t>(integer_of(item.at("file"))),
-                           item.at("dataset").get<std::string>(),
-                           {shape_from(item.at("offset")), shape_from(item.at("extent"))}});
-  return array;
+StoredPart part_from(const Json& value) {
+  return {static_cast<std::size_t>(integer_of(value.at("file"))),
+          value.at("dataset").get<std::string>(),
+          {shape_from(value.at("offset")), shape_from(value.at("extent"))}};
 }
 
-Manifest manifest_from(const Json& value) {
-  const auto format = value.at("format").get<std::string>();
+void check_format(const Json& value) {
+  const auto format = value.get<std::string>();
   TW_CHECK_AS(CheckpointError, format == format_name, "its format is \"", format, "\", not \"",
               format_name, "\"");
-  const Index version = integer_of(value.at("version"));
+}
+
+void check_version(const Json& value) {
+  const Index version = integer_of(value);
   TW_CHECK_AS(CheckpointError, version == Manifest::version, "its format version is ", version,
               ", this program reads ", Manifest::version);
+}
+
+/// Reads a list's items as soon as each has ended, and forgets their JSON: that of ten thousand
+/// ranks' parts would take seven times the memory of the text.
+class ItemReader {
+ public:
+  explicit ItemReader(const KeepArray& keep) : keep_(keep) {}
+
+  /// What nlohmann's parser asks at each event: whether to keep the value.
+  bool operator()(int depth, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::key && depth == 1) section_ = value.get<std::string>();
+    if (event == Json::parse_event_t::key && depth == 3) key_ = value.get<std::string>();
+    if (event == Json::parse_event_t::value && depth == 1) {  // before items of another version
+      if (section_ == "format") check_format(value);
+      if (section_ == "version") check_version(value);
+    }
+    if (event != Json::parse_event_t::object_end) return true;
+    if (depth == 2 && section_ == "files") {
+      files.push_back(file_from(value));
+    } else if (depth == 2 && section_ == "arrays") {
+      take_array(value);
+    } else if (depth == 4 && section_ == "arrays" && key_ == "parts") {
+      parts_.push_back(part_from(value));
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  std::vector<StoredFile> files;
+  std::vector<StoredArray> arrays;
+
+ private:
+  /// `value` has all but the parts.
+  void take_array(const Json& value) {
+    TW_CHECK_AS(CheckpointError, value.at("parts").is_array() && value.at("parts").empty(),
+                "not a list of parts: ", value.at("parts").dump());
+    StoredArray array{value.at("name").get<std::string>(), dtype_from(value.at("dtype")),
+                      shape_from(value.at("shape")), std::exchange(parts_, {})};
+    array.parts.shrink_to_fit();
+    if (!keep_ || keep_(array.name)) arrays.push_back(std::move(array));
+  }
+
+  const KeepArray& keep_;
+  std::string section_, key_;
+  std::vector<StoredPart> parts_;
+};
+
+/// What is left of a list whose items an ItemReader has taken.
+void check_taken(const Json& list) {
+  TW_CHECK_AS(CheckpointError, list.is_array() && list.empty(), "not a list: ", list.dump());
+}
+
+Manifest manifest_from(std::string_view text, const KeepArray& keep) {
+  ItemReader items(keep);
+  const Json value = Json::parse(text, std::ref(items));
+  check_format(value.at("format"));
+  check_version(value.at("version"));
   Manifest manifest;
   manifest.step = integer_of(value.at("step"));
   manifest.state_json = value.at("state").dump();
-  for (const Json& file : value.at("files")) manifest.files.push_back(file_from(file));
+  check_taken(value.at("files"));
+  manifest.files = std::move(items.files);
   if (!value.at("view").is_null()) manifest.view = file_from(value.at("view"));
-  for (const Json& array : value.at("arrays")) manifest.arrays.push_back(array_from(array));
+  check_taken(value.at("arrays"));
+  manifest.arrays = std::move(items.arrays);
   return manifest;
 }
 
@@ -147,11 +206,11 @@ void check_sum(std::string_view text) {
 
 /// `faults_in` says what is wrong with the arrays.
 template <typename FaultsIn>
-Manifest parsed(std::string_view text, const std::filesystem::path& source,
+Manifest parsed(std::string_view text, const std::filesystem::path& source, const KeepArray& keep,
                 const FaultsIn& faults_in) {
   try {
     check_sum(text);
-    Manifest manifest = manifest_from(Json::parse(text));
+    Manifest manifest = manifest_from(text, keep);
     check_files(manifest, faults_in(manifest));
     return manifest;
   } catch (const CheckpointError& fault) {
@@ -176,18 +235,19 @@ std::string to_text(const Manifest& manifest) {
       "{{\n \"format\": \"{}\",\n \"version\": {},\n \"step\": {},\n \"state\": {},\n"
       " \"files\": {},\n \"view\": {},\n \"arrays\": {},\n",
       format_name, Manifest::version, manifest.step, Json::parse(manifest.state_json).dump(),
-      lines_of(manifest.files), manifest.view ? json_of(*manifest.view).dump() : "null",
+      lines_of(manifest.files), manifest.view ? line_of(*manifest.view) : "null",
       lines_of(manifest.arrays));
   const std::string sum = hexadecimal(checksum(text));
   return text.append(sum_key).append(sum).append(sum_end);
 }
 
-Manifest parse_manifest(std::string_view text, const std::filesystem::path& source) {
-  return parsed(text, source, [](const Manifest& all) { return faults_of(all.arrays); });
+Manifest parse_manifest(std::string_view text, const std::filesystem::path& source,
+                        const KeepArray& keep) {
+  return parsed(text, source, keep, [](const Manifest& all) { return faults_of(all.arrays); });
 }
 
 Manifest parse_share(std::string_view text, const std::filesystem::path& source) {
-  return parsed(text, source, [](const Manifest&) { return std::vector<std::string>(); });
+  return parsed(text, source, {}, [](const Manifest&) { return std::vector<std::string>(); });
 }
 
 Manifest read_manifest(const std::filesystem::path& folder) {
@@ -199,7 +259,13 @@ std::string to_text(const std::vector<StoredArray>& arrays) { return lines_of(ar
 
 std::vector<StoredArray> parse_arrays(std::string_view text) {
   std::vector<StoredArray> arrays;
-  for (const Json& value : Json::parse(text)) arrays.push_back(array_from(value));
+  for (const Json& value : Json::parse(text)) {
+    arrays.push_back({value.at("name").get<std::string>(),
+                      dtype_from(value.at("dtype")),
+                      shape_from(value.at("shape")),
+                      {}});
+    for (const Json& part : value.at("parts")) arrays.back().parts.push_back(part_from(part));
+  }
   return arrays;
 }
 

@@ -3,6 +3,7 @@
 /// sum of every file and its own. Its text form is `manifest.json`.
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,9 +62,14 @@ void check_state(std::string_view state_json);
 /// JSON, one array a line, ending with the xxh3 of all that stands before it.
 [[nodiscard]] std::string to_text(const Manifest& manifest);
 
+/// Which arrays to keep of a manifest, by name; empty: all.
+using KeepArray = std::function<bool(std::string_view name)>;
+
 /// Throws CheckpointError, its message beginning with `source`, when the text is not a whole,
-/// unchanged and consistent manifest of a version this program reads.
-[[nodiscard]] Manifest parse_manifest(std::string_view text, const std::filesystem::path& source);
+/// unchanged and consistent manifest of a version this program reads. Arrays that are not kept take
+/// no memory; whether they are consistent is not looked at.
+[[nodiscard]] Manifest parse_manifest(std::string_view text, const std::filesystem::path& source,
+                                      const KeepArray& keep = {});
 
 /// The same for a manifest of some of the ranks, whose boxes need not cover the arrays.
 [[nodiscard]] Manifest parse_share(std::string_view text, const std::filesystem::path& source);

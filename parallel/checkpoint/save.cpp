@@ -28,21 +28,24 @@ bool has_parts(const std::vector<StoredArray>& arrays) {
   return false;
 }
 
-/// On rank 0 the manifest of all ranks' shares, sums still to come.
-Manifest merged(const std::vector<std::string>& shares) {
-  Merge merge;
-  std::vector<StoredFile> files;
-  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
-    std::vector<StoredArray> arrays = parse_arrays(shares[rank]);
+/// Rank 0's: the manifest of all ranks' lists, sums still to come.
+class Gathering {
+ public:
+  void add(int rank, std::string_view list) {
+    std::vector<StoredArray> arrays = parse_arrays(list);
     const bool writes = has_parts(arrays);
-    merge.add(static_cast<int>(rank), std::move(arrays), files.size());
-    if (writes) files.push_back({shard_file(static_cast<int>(rank)), {}});
+    merge_.add(rank, std::move(arrays), manifest_.files.size());
+    if (writes) manifest_.files.push_back({shard_file(rank), {}});
   }
-  Manifest manifest;
-  manifest.files = std::move(files);
-  manifest.arrays = merge.finish("cannot be saved: ");
-  return manifest;
-}
+  Manifest finish() {
+    manifest_.arrays = merge_.finish("cannot be saved: ");
+    return std::move(manifest_);
+  }
+
+ private:
+  Merge merge_;
+  Manifest manifest_;
+};
 
 /// What a rank that wrote tells rank 0.
 std::string told(const FileSum& sum, double seconds) {
@@ -52,19 +55,35 @@ std::string told(const FileSum& sum, double seconds) {
 }  // namespace
 
 StagedSave::StagedSave(Communicator& ranks, const fs::path& directory, Index step,
-                       std::span<const ArrayPart> parts, std::string_view state_json)
-    : ranks_(&ranks), shard_(aside(directory / step_folder(step)) / shard_file(ranks.rank())) {
+                       std::span<const ArrayPart> parts, std::string_view state_json,
+                       SavedLayout& layout)
+    : ranks_(&ranks),
+      shard_(aside(directory / step_folder(step)) / shard_file(ranks.rank())),
+      layout_(&layout) {
   together(ranks, [&] { writer_.emplace(parts); });
-  std::vector<std::string> shares;  // on rank 0: at 10,000 ranks the others need no such list
-  collect_strings(ranks, to_text(writer_->arrays()), 0,
-                  [&](int, const std::string& share) { shares.push_back(share); });
+  agree_on_layout();
   on_first_rank(ranks, [&] {
-    manifest_ = merged(shares);
-    manifest_.step = step;
-    manifest_.state_json = state_json;
     check_state(state_json);
+    layout.manifest.step = step;
+    layout.manifest.state_json = state_json;
     folder_.emplace(directory, step);
   });
+}
+
+void StagedSave::agree_on_layout() {
+  std::string mine = to_text(writer_->arrays());
+  if (all_ok(*ranks_, mine == layout_->mine)) return;
+  *layout_ = {};
+  Gathering gathering;
+  std::string fault;
+  collect_strings(*ranks_, mine, [&](int rank, std::string_view list) {
+    if (fault.empty()) fault = fault_of_work([&] { gathering.add(rank, list); });
+  });
+  on_first_rank(*ranks_, [&] {
+    TW_CHECK_AS(CheckpointError, fault.empty(), fault);
+    layout_->manifest = gathering.finish();
+  });
+  layout_->mine = std::move(mine);
 }
 
 void StagedSave::write() noexcept {
@@ -85,9 +104,9 @@ void StagedSave::gather() {
   throw_together(*ranks_, fault_);
   const std::vector<std::string> texts =
       gather_strings(*ranks_, sum_ ? told(*sum_, seconds_) : std::string());
-  auto file = manifest_.files.begin();  // rank 0's, in the order of the ranks that wrote
+  auto file = layout_->manifest.files.begin();  // rank 0's, in the order of the ranks that wrote
   for (const std::string& text : texts) {
-    if (text.empty() || file == manifest_.files.end()) continue;
+    if (text.empty() || file == layout_->manifest.files.end()) continue;
     std::istringstream words(text);
     double seconds = 0.0;
     words >> file->sum.bytes >> file->sum.xxh3 >> seconds;
@@ -100,8 +119,9 @@ bool StagedSave::publish() noexcept {
   if (ranks_->rank() != 0) return true;
   const double start = seconds_now();
   fault_ = fault_of_work([this] {
-    manifest_.view = write_view(folder_->path(), manifest_);
-    write_text_file(folder_->path() / manifest_file, to_text(manifest_));
+    Manifest& manifest = layout_->manifest;
+    manifest.view = write_view(folder_->path(), manifest);
+    write_text_file(folder_->path() / manifest_file, to_text(manifest));
     folder_->publish();
   });
   seconds_ += seconds_now() - start;
@@ -112,7 +132,8 @@ void StagedSave::finish() { throw_with_first_rank(*ranks_, fault_); }
 
 void save_checkpoint(Communicator& communicator, const fs::path& directory, Index step,
                      std::span<const ArrayPart> parts, std::string_view state_json) {
-  StagedSave save(communicator, directory, step, parts, state_json);
+  SavedLayout layout;
+  StagedSave save(communicator, directory, step, parts, state_json, layout);
   save.write();
   save.gather();
   (void)save.publish();

@@ -15,6 +15,14 @@
 
 namespace tokenwerk {
 
+/// What all ranks together save. It is the same at each save of a run: whoever makes the saves
+/// keeps it between them, and only the first asks all ranks for their lists of boxes, which are
+/// many.
+struct SavedLayout {
+  std::string mine;   ///< this rank's list; empty: nothing is known
+  Manifest manifest;  ///< rank 0's, of all ranks; the save under way fills in the rest
+};
+
 /// A save under way. Making one, `gather` and `finish` are collective and brief; `write` and
 /// `publish`, between them, take the time, speak to no other rank and may run on any thread, one at
 /// a time (HDF5's calls come from them). What a stage of a rank's own throws waits for the next
@@ -22,9 +30,10 @@ namespace tokenwerk {
 /// returned, it removes what was written.
 class StagedSave {
  public:
-  /// As save_checkpoint; the arrays of `parts` are read by `write`.
+  /// As save_checkpoint; the arrays of `parts` are read by `write`. `layout` serves one save at a
+  /// time and outlives it.
   StagedSave(Communicator& ranks, const std::filesystem::path& directory, Index step,
-             std::span<const ArrayPart> parts, std::string_view state_json);
+             std::span<const ArrayPart> parts, std::string_view state_json, SavedLayout& layout);
 
   /// Writes this rank's shard, to the end of its sync.
   void write() noexcept;
@@ -39,13 +48,14 @@ class StagedSave {
   [[nodiscard]] double written_seconds() const { return seconds_; }
 
  private:
+  void agree_on_layout();
   void write_shard();
 
   Communicator* ranks_;
   std::filesystem::path shard_;  ///< this rank's file
   std::optional<ShardWriter> writer_;
-  Manifest manifest_;  ///< rank 0's, as are the folders
-  std::optional<AsideFolder> folder_;
+  SavedLayout* layout_;
+  std::optional<AsideFolder> folder_;  ///< rank 0's
   std::optional<FileSum> sum_;
   std::string fault_;  ///< of this rank's last stage
   double seconds_ = 0.0;

@@ -15,6 +15,88 @@ std::vector<T> gather(Communicator& comm, const T& mine, CallSite site) {
   return all;
 }
 
+/// This rank's place in the tree of collect_strings: rank r hands its own text and those of the
+/// ranks behind it, up to its lowest bit, to the rank without that bit. All lie in a row, so that a
+/// piece may hold many texts and a text take many pieces.
+class TextStream {
+ public:
+  using Take = std::function<void(int, std::string_view)>;
+
+  TextStream(Communicator& comm, const std::vector<Index>& lengths, const Take& take, CallSite site)
+      : comm_(comm),
+        lengths_(lengths),
+        take_(take),
+        site_(site),
+        stream_(comm.device().make_stream()) {}
+
+  void run(const std::string& mine) {
+    const int rank = comm_.rank(), size = comm_.size();
+    held_ = mine;
+    pass_on(piece_bytes);
+    int bit = 1;
+    for (; bit < size && (rank & bit) == 0; bit *= 2)
+      if (rank + bit < size) receive(rank + bit, std::min(rank + 2 * bit, size));
+    pass_on(1);
+  }
+
+ private:
+  static constexpr std::size_t piece_bytes = std::size_t{8} << 20;
+
+  /// The texts of these ranks, from the first of them.
+  void receive(int first, int last) {
+    std::size_t left = 0;
+    for (int rank = first; rank < last; ++rank)
+      left += static_cast<std::size_t>(lengths_[static_cast<std::size_t>(rank)]);
+    for (std::string piece; left > 0; left -= piece.size()) {
+      piece.resize(std::min(left, piece_bytes));
+      comm_.exchange(*stream_, {.receive = words_of(piece), .from = first}, site_);
+      piece.resize(std::min(left, piece_bytes));
+      held_ += piece;
+      pass_on(piece_bytes);
+    }
+  }
+
+  /// What is held, as long as it is so much; on rank 0, where it ends, all texts that are whole.
+  void pass_on(std::size_t least) {
+    if (comm_.rank() == 0) return hand_over();
+    std::size_t sent = 0;
+    for (; held_.size() - sent >= least;) {
+      std::string piece = held_.substr(sent, piece_bytes);
+      sent += piece.size();
+      comm_.exchange(*stream_, {.send = words_of(piece), .to = comm_.rank() & (comm_.rank() - 1)},
+                     site_);
+    }
+    held_.erase(0, sent);
+  }
+
+  void hand_over() {
+    std::size_t begin = 0;
+    for (; next_ < lengths_.size(); ++next_) {
+      const auto length = static_cast<std::size_t>(lengths_[next_]);
+      if (held_.size() - begin < length) break;
+      take_(static_cast<int>(next_), std::string_view(held_).substr(begin, length));
+      begin += length;
+    }
+    held_.erase(0, begin);
+  }
+
+  /// The text as an exchange takes it, padded to whole words.
+  TensorView words_of(std::string& text) {
+    constexpr std::size_t word = sizeof(std::int32_t);
+    text.resize((text.size() + word - 1) / word * word);
+    const auto words = static_cast<Index>(text.size() / word);
+    return {text.data(), Shape{words}, words, DType::i32, &comm_.device()};
+  }
+
+  Communicator& comm_;
+  const std::vector<Index>& lengths_;
+  const Take& take_;
+  CallSite site_;
+  std::unique_ptr<Stream> stream_;
+  std::string held_;      ///< not passed on yet
+  std::size_t next_ = 0;  ///< rank 0's: whose text comes next
+};
+
 }  // namespace
 
 std::vector<std::string> gather_strings(Communicator& comm, const std::string& mine,
@@ -33,27 +115,10 @@ std::vector<std::string> gather_strings(Communicator& comm, const std::string& m
   return out;
 }
 
-void collect_strings(Communicator& comm, const std::string& mine, int root,
-                     const std::function<void(int, const std::string&)>& take, CallSite site) {
+void collect_strings(Communicator& comm, const std::string& mine,
+                     const std::function<void(int, std::string_view)>& take, CallSite site) {
   const std::vector<Index> lengths = gather(comm, static_cast<Index>(mine.size()), site);
-  const auto stream = comm.device().make_stream();
-  constexpr Index word = sizeof(std::int32_t);
-  const auto message_of = [&](std::string& text, Index length) {
-    const Index words = (length + word - 1) / word;
-    text.resize(static_cast<std::size_t>(words * word));
-    return TensorView{text.data(), Shape{words}, words, DType::i32, &comm.device()};
-  };
-  for (int rank = 0; rank < comm.size(); ++rank) {
-    const Index length = lengths[static_cast<std::size_t>(rank)];
-    std::string text = rank == comm.rank() ? mine : std::string();
-    const TensorView message = message_of(text, length);
-    if (length > 0 && rank != root) {
-      if (comm.rank() == rank) comm.exchange(*stream, {.send = message, .to = root}, site);
-      if (comm.rank() == root) comm.exchange(*stream, {.receive = message, .from = rank}, site);
-    }
-    text.resize(static_cast<std::size_t>(length));
-    if (comm.rank() == root) take(rank, text);
-  }
+  TextStream(comm, lengths, take, site).run(mine);
 }
 
 std::string broadcast_string(Communicator& comm, const std::string& mine, int root, CallSite site) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "parallel/comm/communicator.h"
@@ -16,9 +17,11 @@ namespace tokenwerk {
 /// Every rank's text, in rank order, on every rank. Texts may differ in length.
 [[nodiscard]] std::vector<std::string> gather_strings(Communicator&, const std::string& mine,
                                                       CallSite site = CallSite::current());
-/// Hands every rank's text to the root alone, one at a time, in rank order: no rank holds all.
-void collect_strings(Communicator&, const std::string& mine, int root,
-                     const std::function<void(int rank, const std::string& text)>& take,
+/// Hands every rank's text to rank 0 alone, one at a time, in rank order. They come up a binomial
+/// tree in pieces of 8 MiB: rank 0 talks to log2 p others, and no rank holds more than one text and
+/// two pieces.
+void collect_strings(Communicator&, const std::string& mine,
+                     const std::function<void(int rank, std::string_view text)>& take,
                      CallSite site = CallSite::current());
 /// The root's text; `mine` counts on the root only.
 [[nodiscard]] std::string broadcast_string(Communicator&, const std::string& mine, int root = 0,

@@ -120,6 +120,41 @@ TEST(CheckpointSaver, GoesOnWhenASaveFailsAndTriesAgain) {
   EXPECT_TRUE(rank.is_sound(20));
 }
 
+/// A GPU that fell off its bus.
+class LostDevice final : public Device {
+ public:
+  explicit LostDevice(Device& host) : host_(host) {}
+  [[nodiscard]] DeviceKind kind() const override { return DeviceKind::cuda; }
+  [[nodiscard]] DeviceFacts facts() const override { return host_.facts(); }
+  [[nodiscard]] std::unique_ptr<Stream> make_stream() override { return host_.make_stream(); }
+  [[nodiscard]] const Operations& operations() const override { return host_.operations(); }
+  [[nodiscard]] void* allocate(std::size_t bytes) override { return host_.allocate(bytes); }
+  void release(void* data, std::size_t bytes) noexcept override { host_.release(data, bytes); }
+  void copy_from_host(Stream&, void*, const void*, std::size_t) override { fail(); }
+  void copy_to_host(Stream&, void*, const void*, std::size_t) override { fail(); }
+  void copy(Stream&, void*, const void*, std::size_t) override { fail(); }
+  void synchronize() override { fail(); }
+  [[nodiscard]] MemoryStatistics memory() const override { return host_.memory(); }
+  void reset_peak() override {}
+
+ private:
+  [[noreturn]] static void fail() { TW_RAISE(DeviceError, "no answer"); }
+  Device& host_;
+};
+
+TEST(CheckpointSaver, PublishesNothingOfWhatADeviceCouldNotGive) {
+  OneRank rank;
+  LostDevice lost(*rank.device);
+  Savable there = rank.at(10);
+  there.parts[0].value.device = &lost;
+  EXPECT_THROW(rank.saver->save(there), DeviceError);
+  rank.saver->wait();
+  EXPECT_FALSE(fs::exists(rank.checkpoint(10)));
+  rank.saver->save(rank.at(20));
+  EXPECT_TRUE(rank.saver->finish(rank.at(20)));
+  EXPECT_TRUE(rank.is_sound(20));
+}
+
 TEST(CheckpointSaver, IsDueEverySoManySteps) {
   const OneRank rank({10});
   EXPECT_FALSE(rank.saver->flags(9).save);

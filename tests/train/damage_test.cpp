@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "tests/support/damage.h"
 #include "tests/support/training.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(DamagedNewest, IsSetAsideByNameAndTheOneBeforeItIsUsed) {
   for (const int ranks : {1, 2, 4}) {
@@ -40,6 +43,69 @@ TEST(DamagedNewest, OfAnotherRunThatIsOnlyReadKeepsItsName) {
   fs::remove(folder.path() / folder.checkpoint("old", 20) / "manifest.json");
   folder.train(1, "new", {"--checkpoint.resume", "old/checkpoints"});
   EXPECT_TRUE(fs::exists(folder.path() / folder.checkpoint("old", 20)));
+}
+
+TEST(DamagedOnly, IsForAPersonToDecideAndKeepsItsName) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::string> resume{"--training.stop_after", "2", "--checkpoint.resume",
+                                        "latest"};
+  folder.train(2, "run", {"--training.stop_after", "2"});
+  const fs::path only = folder.path() / folder.checkpoint("run", 2);
+  const std::string shard = test::read_file(only / "rank-00001.h5");
+  const std::string manifest = test::read_file(only / "manifest.json");
+  test::write_file(only / "rank-00001.h5", shard.substr(0, shard.size() / 2));
+  EXPECT_THAT(folder.train(2, "run", resume, 3).output,
+              HasSubstr("none of its checkpoints can be loaded; "));
+  test::write_file(only / "rank-00001.h5", shard);
+  fs::remove(only / "manifest.json");
+  EXPECT_THAT(folder.train(1, "run", resume, 3).output, HasSubstr("manifest.json cannot open"));
+  test::write_file(only / "manifest.json", manifest);
+  EXPECT_THAT(folder.train(1, "run", resume).output, HasSubstr("resumes after step 2"));
+}
+
+TEST(DamagedOnly, EndsARunThatWantsToGoBackToIt) {
+  const TrainingFolder folder(gpt_model);
+  auto variables = training_environment();
+  variables["TOKENWERK_ALLOW_INJECT"] = "1";
+  RunningCommand command(
+      folder.command(1, "run",
+                     {"--checkpoint.every", "3", "--training.on_bad_step", "rewind", "--inject",
+                      "slow:rank=0,step=5,seconds=1", "--inject", "nan:rank=0,step=6"}),
+      folder.path(), variables);
+  const fs::path only = folder.path() / folder.checkpoint("run", 3);
+  while (command.is_running() && !fs::exists(only))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  fs::remove(only / "manifest.json");
+  const CommandResult result = command.wait();
+  EXPECT_EQ(result.exit_code, 3) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("none of its checkpoints can be loaded; "));
+  EXPECT_TRUE(fs::exists(only / "rank-00000.h5"));
+}
+
+TEST(UnfinishedOnly, StartsAtTheBeginning) {
+  const TrainingFolder folder(gpt_model);
+  const fs::path step = folder.path() / folder.checkpoint("run", 5);
+  test::write_file(fs::path(step) += ".writing/rank-00000.h5", "half");
+  EXPECT_THAT(
+      folder.train(1, "run", {"--training.stop_after", "2", "--checkpoint.resume", "latest"})
+          .output,
+      HasSubstr("starts at step 0"));
+}
+
+TEST(UnreadableNewest, EndsTheRunWith4AndNothingIsSetAside) {
+  const TrainingFolder folder(gpt_model);
+  const std::vector<std::string> resume{"--training.stop_after", "2", "--checkpoint.resume",
+                                        "latest"};
+  folder.train(2, "run", {"--training.stop_after", "2", "--checkpoint.every", "1"});
+  const fs::path shard = folder.path() / folder.checkpoint("run", 2) / "rank-00001.h5";
+  fs::rename(shard, folder.path() / "kept");
+  fs::create_symlink(shard.filename(), shard);  // a file that not even root can read
+  const CommandResult result = folder.train(2, "run", resume, 4);
+  EXPECT_THAT(result.output, testing::ContainsRegex("rank 0 host [^ ]+: .*rank-00001.h5 cannot be "
+                                                    "read: Too many levels of symbolic links"));
+  EXPECT_THAT(result.output, Not(HasSubstr("set aside")));
+  fs::rename(folder.path() / "kept", shard);
+  EXPECT_THAT(folder.train(2, "run", resume).output, HasSubstr("resumes after step 2"));
 }
 
 /// Resumes from so many folders whose newest checkpoint is damaged.

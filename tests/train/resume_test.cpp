@@ -69,6 +69,17 @@ TEST(Resume, LatestWithoutACheckpointStartsAtTheBeginningAndSaysSo) {
   EXPECT_EQ(folder.losses("run").size(), 2u);
 }
 
+TEST(Resume, KilledBetweenTwoNamesOfACheckpointItFindsIt) {
+  const TrainingFolder folder(gpt_model);
+  folder.train(1, "run", {"--training.stop_after", "2"});
+  const std::filesystem::path step = folder.path() / folder.checkpoint("run", 2);
+  std::filesystem::rename(step, std::filesystem::path(step) += ".replaced");
+  const CommandResult result =
+      folder.train(1, "run", {"--training.stop_after", "3", "--checkpoint.resume", "latest"});
+  EXPECT_NE(result.output.find("resumes after step 2"), std::string::npos) << result.output;
+  EXPECT_TRUE(std::filesystem::exists(step));
+}
+
 TEST(Resume, ASignalSavesThenExits75AndTheRestEqualsTheUnbrokenRun) {
   const TrainingFolder folder(gpt_model);
   const std::vector<std::string> flags{"--training.steps", "400", "--checkpoint.every", "0"};

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "parallel/checkpoint/staged_save.h"
 #include "parallel/comm/control.h"
 #include "parallel/comm/self_communicator.h"
 #include "tests/parallel/checkpoint/checkpoint_sample.h"
@@ -61,6 +62,43 @@ TEST(DistributedCheckpoint, IsReadByOneRankAndWrittenByOne) {
   if (world.rank() == 0) save_sample(self, folder.path / "one", 1, arrays, {});
   world.comm->barrier();
   EXPECT_EQ(load_sample(*world.comm, folder.path / "one", arrays, {1, 0}), "");
+}
+
+void save_rows(Communicator& ranks, const fs::path& folder, Index step, Index rows,
+               SavedLayout& layout) {
+  const std::vector<float> values(static_cast<std::size_t>(rows), static_cast<float>(step));
+  const Shape shape{rows * ranks.size()};
+  const ArrayPart part{"w",
+                       shape,
+                       {{rows * ranks.rank()}, {rows}},
+                       {values.data(), {rows}, rows, DType::f32, nullptr}};
+  StagedSave save(ranks, folder, step, {&part, 1}, "{}", layout);
+  save.write();
+  save.gather();
+  (void)save.publish();
+  save.finish();
+}
+
+TEST(DistributedCheckpoint, WhatIsKeptBetweenSavesIsUsedUntilARankSavesOtherBoxes) {
+  World world;
+  const SharedFolder folder(world);
+  SavedLayout layout;
+  const StoredArray* kept = nullptr;
+  for (const Index step : {1, 2, 3}) {
+    const Index rows = step < 3 ? 4 : 6;
+    save_rows(*world.comm, folder.path, step, rows, layout);
+    EXPECT_EQ(layout.manifest.arrays.data() == kept, step == 2 || world.rank() != 0);
+    kept = layout.manifest.arrays.data();
+    const CheckpointSummary saved = inspect_checkpoint(folder.path / step_folder(step));
+    EXPECT_EQ(saved.arrays.at(0).shape, Shape{rows * world.size()});
+    EXPECT_EQ(saved.step, step);
+    std::vector<float> values(static_cast<std::size_t>(rows * world.size()));
+    const Shape shape{rows * world.size()};
+    const ArrayTarget all{
+        "w", shape, Box::whole(shape), {values.data(), shape, shape[0], DType::f32, nullptr}};
+    (void)load_checkpoint(*world.comm, saved.folder, {&all, 1});
+    EXPECT_EQ(values, std::vector<float>(values.size(), static_cast<float>(step)));
+  }
 }
 
 TEST(DistributedCheckpoint, AFaultOfOneRankIsEveryRanks) {

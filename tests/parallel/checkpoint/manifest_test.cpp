@@ -57,6 +57,23 @@ TEST(Manifest, ReadsWhatItWrote) {
   EXPECT_EQ(read.files[0].sum.xxh3, 0x0123456789abcdefu);
 }
 
+TEST(Manifest, ReadsItsKeysInAnyOrder) {
+  std::string body = body_of(to_text(example()));
+  const std::string name = R"("name":"model/b","dtype":"f64",)";
+  body.replace(body.find(name), name.size(), R"("also":[{"file":7}],)");
+  body.insert(body.rfind("}\n ]"), "," + name.substr(0, name.size() - 1));
+  EXPECT_EQ(to_text(parse_manifest(with_sum(body), "manifest.json")), to_text(example()));
+}
+
+TEST(Manifest, KeepsOnlyTheArraysThatAreWanted) {
+  const Manifest read = parse_manifest(to_text(example()), "manifest.json",
+                                       [](std::string_view name) { return name == "model/b"; });
+  ASSERT_EQ(read.arrays.size(), 1u);
+  EXPECT_EQ(read.arrays[0].name, "model/b");
+  EXPECT_EQ(read.arrays[0].parts.size(), 1u);
+  EXPECT_EQ(read.files.size(), 2u);
+}
+
 TEST(Manifest, EveryChangedByteIsNoticed) {
   const std::string text = to_text(example());
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -1,8 +1,13 @@
 #include "tests/parallel/checkpoint/rank_threads.h"
 
 #include <algorithm>
+#include <array>
 #include <barrier>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
 #include <thread>
 
 namespace tokenwerk::test {
@@ -13,6 +18,9 @@ struct Meeting {
   explicit Meeting(int ranks) : given(static_cast<std::size_t>(ranks)), arrived(ranks) {}
   std::vector<const void*> given;
   std::barrier<> arrived;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::array<int, 2>, std::deque<std::string>> under_way;  // sent from one to another
 };
 
 class ThreadCommunicator final : public Communicator {
@@ -55,7 +63,21 @@ class ThreadCommunicator final : public Communicator {
   }
   void do_reduce_scatter(Stream&, TensorView, TensorView) override { refuse(); }
   void do_all_to_all(Stream&, void*, const void*, std::size_t) override { refuse(); }
-  void do_exchange(Stream&, const Exchange&) override { refuse(); }
+  void do_exchange(Stream&, const Exchange& exchange) override {
+    std::unique_lock lock(meeting_->mutex);
+    if (exchange.to >= 0) {
+      const ConstTensorView& sent = exchange.send;
+      const std::size_t bytes = static_cast<std::size_t>(sent.count()) * size_of(sent.dtype);
+      meeting_->under_way[{rank(), exchange.to}].emplace_back(static_cast<const char*>(sent.data),
+                                                              bytes);
+      meeting_->changed.notify_all();
+    }
+    if (exchange.from < 0) return;
+    auto& coming = meeting_->under_way[{exchange.from, rank()}];
+    meeting_->changed.wait(lock, [&] { return !coming.empty(); });
+    std::memcpy(exchange.receive.data, coming.front().data(), coming.front().size());
+    coming.pop_front();
+  }
 
   void give(const void* data) {
     meeting_->given[static_cast<std::size_t>(rank())] = data;

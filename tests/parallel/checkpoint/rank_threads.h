@@ -10,8 +10,8 @@
 namespace tokenwerk::test {
 
 /// Runs `body` once per rank, each in its own thread with its own communicator (control data,
-/// gathers and broadcasts only), and returns what each rank threw: an empty text where it ended
-/// well.
+/// gathers, broadcasts and exchanges only), and returns what each rank threw: an empty text where
+/// it ended well.
 [[nodiscard]] std::vector<std::string> run_ranks(int ranks,
                                                  const std::function<void(Communicator&)>& body);
 
