@@ -18,9 +18,11 @@ RunEvent event_of(const BadStep& bad) {
           .what = bad.what};
 }
 
-/// The state with what happened; of a run that has done no step yet there is nothing to save.
+/// The state with what happened, on the disk before the run goes on: killed then, it still knows.
+/// Of a run that has done no step yet there is nothing to save.
 void save_now(const RecoveryParts& run) {
   if (run.state.step > 0) run.saver.save(run.savable());
+  run.saver.wait();
 }
 
 void go_back(const BadStep& bad, const RecoveryParts& run) {
@@ -48,7 +50,6 @@ void go_back(const BadStep& bad, const RecoveryParts& run) {
 
 [[noreturn]] void stop(const BadStep& bad, const RecoveryParts& run) {
   save_now(run);
-  run.saver.wait();
   run.log.event(event_of(bad));
   throw SharedError(
       ExitCode::stopped_by_policy,
