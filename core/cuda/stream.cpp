@@ -9,25 +9,6 @@ void StreamTraits::release(cudaStream_t stream) noexcept {
     log_error("cudaStreamDestroy: {}", cudaGetErrorString(status));
 }
 
-void EventTraits::release(cudaEvent_t event) noexcept {
-  if (const cudaError_t status = cudaEventDestroy(event); status != cudaSuccess)
-    log_error("cudaEventDestroy: {}", cudaGetErrorString(status));
-}
-
-UniqueEvent make_event() {
-  UniqueEvent event;
-  TW_CUDA(
-      cudaEventCreateWithFlags(event.receive(), cudaEventDisableTiming | cudaEventBlockingSync));
-  return event;
-}
-
-bool has_passed(cudaEvent_t event) {
-  const cudaError_t status = cudaEventQuery(event);
-  if (status == cudaErrorNotReady) static_cast<void>(cudaGetLastError());
-  if (status != cudaSuccess && status != cudaErrorNotReady) TW_CUDA(status, " of an event");
-  return status == cudaSuccess;
-}
-
 CudaStream::CudaStream(Device& device) : Stream(device) {
   TW_CUDA(cudaStreamCreateWithFlags(stream_.receive(), cudaStreamNonBlocking));
 }

@@ -4,7 +4,7 @@
 #include <array>
 #include <optional>
 
-#include "core/cuda/check.h"
+#include "core/cuda/event.h"
 #include "core/cuda/wait_clock.h"
 #include "core/device.h"
 #include "core/unique_handle.h"
@@ -16,20 +16,7 @@ struct StreamTraits {
   static Handle none() { return nullptr; }
   static void release(Handle stream) noexcept;
 };
-struct EventTraits {
-  using Handle = cudaEvent_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle event) noexcept;
-};
 using UniqueStream = UniqueHandle<StreamTraits>;
-using UniqueEvent = UniqueHandle<EventTraits>;
-
-/// An event that measures nothing and whose host waits sleep.
-[[nodiscard]] UniqueEvent make_event();
-
-/// Whether the work before an event is done. That it is not stays behind as no error of the thread,
-/// where a later launch would find it.
-[[nodiscard]] bool has_passed(cudaEvent_t event);
 
 /// A stream that runs beside all others. Points lie in a ring of events: whoever waits for one that
 /// is gone from the ring waits for a later point of the same stream.

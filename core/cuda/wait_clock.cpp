@@ -1,25 +1,9 @@
 #include "core/cuda/wait_clock.h"
 
-#include "core/log.h"
-
 namespace tokenwerk::cuda {
-namespace {
-
-UniqueTimedEvent make_timed_event() {
-  UniqueTimedEvent event;
-  TW_CUDA(cudaEventCreateWithFlags(event.receive(), cudaEventBlockingSync));
-  return event;
-}
-
-}  // namespace
-
-void TimedEventTraits::release(cudaEvent_t event) noexcept {
-  if (const cudaError_t status = cudaEventDestroy(event); status != cudaSuccess)
-    log_error("cudaEventDestroy: {}", cudaGetErrorString(status));
-}
-
 void WaitClock::begin(cudaStream_t stream) {
-  if (used_ == waits_.size()) waits_.push_back({make_timed_event(), make_timed_event()});
+  if (used_ == waits_.size())
+    waits_.push_back({make_event(cudaEventDefault), make_event(cudaEventDefault)});
   TW_CUDA(cudaEventRecord(waits_[used_].begin.get(), stream));
 }
 

@@ -3,17 +3,9 @@
 
 #include <vector>
 
-#include "core/cuda/check.h"
-#include "core/unique_handle.h"
+#include "core/cuda/event.h"
 
 namespace tokenwerk::cuda {
-
-struct TimedEventTraits {
-  using Handle = cudaEvent_t;
-  static Handle none() { return nullptr; }
-  static void release(Handle event) noexcept;
-};
-using UniqueTimedEvent = UniqueHandle<TimedEventTraits>;
 
 /// Moments of a stream in pairs, between which it waits. Two of the GPU's time stamps a wait, which
 /// cost about a microsecond each of the host's time and none of the GPU's.
@@ -26,7 +18,7 @@ class WaitClock {
 
  private:
   struct Wait {
-    UniqueTimedEvent begin, end;
+    UniqueEvent begin, end;
   };
   std::vector<Wait> waits_;  ///< made at the first use of each, and used again
   std::size_t used_ = 0;
