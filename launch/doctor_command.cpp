@@ -1,4 +1,5 @@
 #include "launch/doctor_command.h"
+#include "launch/cli_checks.h"
 
 #include <fmt/core.h>
 
@@ -35,13 +36,13 @@ void add_allocation_options(CLI::App& command, DoctorArguments& doctor) {
       "Percent below the median that are too slow\n(default: 10 for compute, 20 for links, more "
       "for disks)",
       "NUMBER")
-      ->check(CLI::Range(1.0, 99.0).description(""));
+      ->check(number_from(1, 99));
   add_device_option(command, doctor.device);
   command.get_option("--device")->needs(flag);
   add("--hang-seconds", doctor.hang_seconds,
       "Longest time that a rank waits for others: longer\nis a hang, and the others are named",
       "NUMBER")
-      ->check(CLI::Range(1.0, 1e9).description(""))
+      ->check(number_from(1))
       ->capture_default_str();
   add("--inject", doctor.injections,
       "Break something on purpose, for tests: slow:rank=1,\nseconds=0.2 (a step is a pass; "

@@ -10,7 +10,8 @@ namespace tokenwerk {
 
 void Faults::add(const std::string& where, std::string_view key, std::string_view what) {
   std::string line = where;
-  for (std::string_view part : {key, what})
+  const bool is_named = !key.empty() && line == fmt::format("--{}", key);
+  for (std::string_view part : {is_named ? std::string_view() : key, what})
     if (!part.empty()) line += fmt::format("{}{}", line.empty() ? "" : ": ", part);
   lines_.push_back(std::move(line));
   keys_.emplace(key);

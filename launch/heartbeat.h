@@ -22,6 +22,9 @@ inline constexpr const char* attempt_variable = "TOKENWERK_ATTEMPT";
 /// From the start of a rank until the run is as it was when it was saved.
 inline constexpr std::string_view loading_phase = "loading";
 
+/// The last one of a run that has reached its last step and is saved.
+inline constexpr std::string_view done_phase = "done";
+
 struct Heartbeat {
   Index attempt = 0;
   Index beat = 0;     ///< grows with each

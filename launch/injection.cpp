@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -50,7 +51,7 @@ void read_setting(const std::string& text, Injection& injection, Faults& faults)
     if (const auto number = number_of<double>(value); number && *number >= 0)
       real = *number;
     else
-      faults.add(where, "", fmt::format("{}: {} wants a number", text, name));
+      faults.add(where, "", fmt::format("{}: {} wants a number, 0 or more", text, name));
     return;
   }
   Index* member = name == "rank"      ? &injection.rank
@@ -69,13 +70,37 @@ void read_setting(const std::string& text, Injection& injection, Faults& faults)
     *member = *number;
 }
 
+/// The settings of a text that its kind does not take, and those that it wants.
+void check_settings(const std::string& text, const Injection& injection,
+                    const std::set<std::string>& given, Faults& faults) {
+  using Kind = Injection::Kind;
+  const auto only_of = [&](Kind kind, const char* name) {
+    if (given.contains(name) && injection.kind != kind)
+      faults.add(
+          where, "",
+          fmt::format("{}: {} is of {} only", text, name, kinds()[static_cast<std::size_t>(kind)]));
+  };
+  only_of(Kind::slow, "seconds");
+  only_of(Kind::spike, "factor");
+  only_of(Kind::flip, "bit");
+  if (!given.contains("rank")) faults.add(where, "", fmt::format("{}: wants rank=N", text));
+  if (injection.kind == Kind::slow && !given.contains("seconds"))
+    faults.add(where, "", fmt::format("{}: wants seconds=X", text));
+  if (injection.step < 1 || injection.attempt < 1)
+    faults.add(where, "", fmt::format("{}: steps and attempts count from 1", text));
+}
+
 Injection injection_of(const std::string& text, Faults& faults) {
   Injection out;
   const std::size_t colon = text.find(':');
   read_kind(text.substr(0, colon), out, faults);
   std::istringstream settings(colon == std::string::npos ? "" : text.substr(colon + 1));
-  for (std::string setting; std::getline(settings, setting, ',');)
+  std::set<std::string> given;
+  for (std::string setting; std::getline(settings, setting, ',');) {
     read_setting(setting, out, faults);
+    given.insert(setting.substr(0, setting.find('=')));
+  }
+  check_settings(text, out, given, faults);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "core/log.h"
+#include "launch/cli_checks.h"
 #include "launch/counted.h"
 #include "launch/exit_code.h"
 #include "launch/faults.h"
@@ -39,14 +40,14 @@ void add_preflight_options(CLI::App& command, LaunchArguments& launch) {
       "First measure all hosts, spares and links, and leave\nout what is slow, hangs or is silent");
   command.add_option("--preflight-seconds", launch.flight.seconds, "Longest time for that")
       ->type_name("NUMBER")
-      ->check(CLI::Range(10.0, 1e9).description(""))
+      ->check(number_from(10))
       ->needs(flag)
       ->capture_default_str();
   command
       .add_option("--preflight-tolerance", launch.flight.tolerance,
                   "Percent below the median that are too slow\n(default: as doctor)")
       ->type_name("NUMBER")
-      ->check(CLI::Range(1.0, 99.0).description(""))
+      ->check(number_from(1, 99))
       ->needs(flag);
 }
 
@@ -54,41 +55,48 @@ void add_options(CLI::App& command, LaunchArguments& launch) {
   const auto add = [&command](const char* name, auto& value, const char* help, const char* type) {
     return command.add_option(name, value, help)->type_name(type)->capture_default_str();
   };
-  const auto at_least = [](double least) { return CLI::Range(least, 1e9).description(""); };
   add("--hosts", launch.hosts,
       "Hosts: n1,n2:4 or a file with one a line\n(default: those of the Slurm job, or this "
       "machine)",
-      "FILE|LIST");
+      "FILE|LIST")
+      ->check(not_empty());
   add("--ranks-per-host", launch.ranks_per_host, "Ranks on each host: one for each GPU", "INTEGER")
-      ->check(at_least(1));
-  add("--spares", launch.spares, "Hosts that take the places of failed ones", "FILE|LIST");
+      ->check(number_from(1));
+  add("--spares", launch.spares, "Hosts that take the places of failed ones", "FILE|LIST")
+      ->check(not_empty());
   add("--exclude", launch.exclude,
       "Hosts to leave out: what a pre-flight has found, or\nn3,n7. Spares take their places, or "
       "fewer ranks start",
-      "FILE|LIST");
+      "FILE|LIST")
+      ->check(not_empty());
   add_preflight_options(command, launch);
   add("--threads-per-rank", launch.threads,
       "Threads of a rank, each on a core of its own\n(0: the cores of a host divided by its ranks)",
       "INTEGER")
-      ->check(at_least(0));
+      ->check(number_from(0, 4096));
   add("--starter", launch.starter, "What starts the ranks; srun within a Slurm job", "mpirun|srun")
       ->check(CLI::IsMember({"mpirun", "srun"}).description(""));
   add("--restarts", launch.restarts, "Restarts in a row that bring no new checkpoint", "INTEGER")
-      ->check(at_least(0));
+      ->check(number_from(0));
   add("--hang-seconds", launch.hang_seconds,
       "Longest start, step, validation or save: what takes\nlonger is a hang, killed and restarted",
       "NUMBER")
-      ->check(at_least(1));
+      ->check(number_from(1));
   add("--grace-seconds", launch.grace_seconds, "Longest time for saving when asked to stop",
       "NUMBER")
-      ->check(at_least(1));
+      ->check(number_from(1));
   add("--outage-seconds", launch.outage_seconds,
       "Longest time to wait for hosts where too few answer", "NUMBER")
-      ->check(at_least(0));
+      ->check(number_from(0));
   command.add_flag("--slurm", launch.slurm, "Write a batch script of this run and submit it");
-  add("--nodes", launch.nodes, "With --slurm: hosts", "INTEGER")->check(at_least(1));
+  add("--nodes", launch.nodes, "With --slurm: hosts", "INTEGER")->check(number_from(1));
   add("--sbatch", launch.slurm_options,
       "With --slurm: an option of sbatch, --sbatch=--time=24:00:00", "TEXT")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.starts_with("-") ? "" : text + " is no option, as --time=24:00:00";
+          },
+          ""))
       ->take_all();
   command.add_flag("--dry-run", launch.dry_run, "Print what would run, and run nothing");
 }

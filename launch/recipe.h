@@ -68,7 +68,7 @@ struct TrainingSection {
   Index validate_batches = 8;           ///< global batches that one validation reads
   double watchdog_seconds = 600;        ///< 0: no watchdog
   std::optional<bool> check_collectives;
-  std::optional<Index> verify_replicas;  ///< empty: never
+  std::optional<Index> verify_replicas;  ///< empty or 0: never
   std::optional<Index> verify_replay;    ///< likewise
   friend bool operator==(const TrainingSection&, const TrainingSection&) = default;
 };

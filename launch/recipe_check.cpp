@@ -22,6 +22,7 @@ class Relations {
     const std::optional<ModelConfig> config = check_model();
     check_layout(recipe_, ranks_, config ? &*config : nullptr, faults_);
     check_learning_rate();
+    check_local();
     check_bad_steps();
     check_run();
   }
@@ -96,6 +97,16 @@ class Relations {
                       value_text(*training.skip_batches)));
   }
 
+  /// {host} is the only pattern; what looks like one would be a folder of that name.
+  void check_local() {
+    const std::optional<std::string>& local = recipe_.checkpoint.local;
+    if (!local || faults_.any_of({"checkpoint.local"})) return;
+    for (std::size_t at = local->find('{'); at != std::string::npos; at = local->find('{', at + 1))
+      if (local->compare(at, 6, "{host}") != 0)
+        return add("checkpoint.local",
+                   fmt::format("\"{}\": {{host}} is all that it knows in braces", *local));
+  }
+
   void check_run() {
     const std::string& resume = recipe_.checkpoint.resume;
     if (recipe_.model.initial && resume != "never" && resume != "latest")
@@ -105,11 +116,11 @@ class Relations {
     if (validates && !recipe_.data.validation &&
         !faults_.any_of({"training.validate_every", "data.validation"}))
       add("training.validate_every", "needs data.validation; without it the only legal value is 0");
-    if (recipe_.training.verify_replay && recipe_.device.kind == "cuda" &&
+    if (recipe_.training.verify_replay.value_or(0) > 0 && recipe_.device.kind == "cuda" &&
         !faults_.any_of({"training.verify_replay", "device.kind"})) {
       add("training.verify_replay",
           "wants gradients that repeat their bits, which no device.kind = \"cuda\" was shown to "
-          "do; leave it out (training.verify_replicas works there)");
+          "do; the nearest legal value is 0 (training.verify_replicas works there)");
     }
     if (recipe_.training.reproducible.value_or(false) && recipe_.device.kind == "cuda" &&
         !faults_.any_of({"training.reproducible", "device.kind"})) {

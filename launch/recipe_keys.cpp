@@ -94,12 +94,12 @@ std::vector<RecipeKey> keys_of_training() {
        "ends (exit code 4) and says who has not come; 0: for ever"},
       {TW_KEY(training, check_collectives), flag, {}, "false",
        "before each collective compares what the ranks call: slow, to find ranks that call different things"},
-      {TW_KEY(training, verify_replicas), positive, {}, "never",
+      {TW_KEY(training, verify_replicas), not_negative, {}, "0",
        "steps after which ranks that hold the same weights and optimizer state compare their bits, before each "
-       "save too; where they differ the run ends (exit code 4) and names the odd rank"},
-      {TW_KEY(training, verify_replay), positive, {}, "never",
+       "save too; where they differ the run ends (exit code 4) and names the odd rank; 0: never"},
+      {TW_KEY(training, verify_replay), not_negative, {}, "0",
        "steps after which each replica computes a micro-batch of the one before it again, before each save too; where "
-       "a bit differs the run ends (exit code 4) and names the odd rank"},
+       "a bit differs the run ends (exit code 4) and names the odd rank; 0: never"},
   };
 }
 

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "launch/exit_code.h"
+#include "launch/nearest.h"
 #include "launch/recipe_keys.h"
 
 namespace tokenwerk {
@@ -46,11 +47,29 @@ RecipeFlag unknown_flag(const std::vector<std::string>& arguments, std::size_t& 
   return {key, ""};
 }
 
+/// Refuses a flag that is no key of a recipe, with the command's own that is nearest.
+void refuse_plain(const CLI::App& command, const std::string& argument) {
+  const std::string flag = argument.substr(0, argument.find('='));
+  if (flag.find('.') != std::string::npos) return;
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames())
+      if (name.find('.') == std::string::npos) names.push_back("--" + name);
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  throw SharedError(
+      ExitCode::wrong_recipe,
+      fmt::format("{}: there is no such flag; the nearest known one is {}, and keys of a recipe "
+                  "have a dot, as --training.steps",
+                  flag, nearest(flag, candidates)));
+}
+
 /// Adds what the parser could not place, so that it is reported beside the recipe's own faults.
-void add_unknown(const std::vector<std::string>& arguments, RecipeArguments& recipe) {
+void add_unknown(const CLI::App& command, RecipeArguments& recipe) {
+  const std::vector<std::string> arguments = command.remaining();
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (!arguments[i].starts_with('-'))
       throw SharedError(ExitCode::wrong_recipe, "unexpected argument: " + arguments[i]);
+    refuse_plain(command, arguments[i]);
     recipe.flags.push_back(unknown_flag(arguments, i));
   }
 }
@@ -83,8 +102,7 @@ std::shared_ptr<RecipeArguments> add_recipe_options(CLI::App& command) {
       ->type_name("FAULT")
       ->take_all();
   command.allow_extras();
-  command.parse_complete_callback(
-      [&command, recipe] { add_unknown(command.remaining(), *recipe); });
+  command.parse_complete_callback([&command, recipe] { add_unknown(command, *recipe); });
   return recipe;
 }
 

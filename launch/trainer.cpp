@@ -140,14 +140,17 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
 }
 
 /// The exit code, and in words what it leaves to do.
-ExitCode TrainingRun::ended(bool stopped, bool saved) const {
+ExitCode TrainingRun::ended(bool stopped, bool saved) {
   if (!saved) {
     if (environment_.rank() == 0)
       log_error("the run ends after step {}, which is not saved", state_.step);
     return ExitCode::wrong_machine;
   }
   log_->event({.name = stopped ? "stopped" : "done", .step = state_.step});
-  if (!stopped) return ExitCode::done;
+  if (!stopped) {
+    heartbeat_->beat(done_phase, state_.step);
+    return ExitCode::done;
+  }
   log_info("stopped by a signal after step {}, saved: resume with --checkpoint.resume latest",
            state_.step);
   return ExitCode::stopped_by_signal;

@@ -51,7 +51,7 @@ class TrainingRun {
   /// Looks for silent faults, where the recipe asks for it.
   void verify();
   [[nodiscard]] Savable savable();
-  [[nodiscard]] ExitCode ended(bool stopped, bool saved) const;
+  [[nodiscard]] ExitCode ended(bool stopped, bool saved);
   /// The batch of the next step, with the faults on request that are due in it.
   [[nodiscard]] StepBatches batches(SampleRange places);
   /// What is wrong was dealt with; whether the step counts.

@@ -5,10 +5,10 @@
 namespace tokenwerk {
 
 Verification::Verification(const VerifiedRun& run) : run_(run) {
-  if (const std::optional<Index> every = run.recipe.training.verify_replicas)
+  if (const Index every = run.recipe.training.verify_replicas.value_or(0); every > 0)
     replicas_.emplace(run.environment, run.ranks, run.parallelism, run.model.parameters(),
-                      run.step.optimizer(), *every);
-  if (run.recipe.training.verify_replay)
+                      run.step.optimizer(), every);
+  if (run.recipe.training.verify_replay.value_or(0) > 0)
     replay_.emplace(run.environment, run.ranks, run.parallelism, run.step, run.data, run.recipe);
 }
 

@@ -17,6 +17,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto glance = 200ms;  // between two looks at the run
+constexpr auto again = 2s;      // between two requests to stop
 constexpr auto farewell = 5s;   // from SIGTERM to SIGKILL
 constexpr std::size_t most_blames = 100;
 
@@ -65,11 +66,16 @@ class Watch {
     heard_at_ = Clock::now();
   }
 
+  /// Again and again: what the starter gets before it has started the ranks is lost.
   void ask_to_stop() {
-    if (asked_at_) return;
-    asked_at_ = Clock::now();
-    end_.stopped = true;
-    log_info("asked to stop: the run saves and ends, within {:.0f} s", watch_.grace_seconds);
+    if (!asked_at_) {
+      asked_at_ = Clock::now();
+      end_.stopped = true;
+      log_info("asked to stop: the run saves and ends, within {:.0f} s", watch_.grace_seconds);
+    } else if (Clock::now() - told_at_ < again) {
+      return;
+    }
+    told_at_ = Clock::now();
     child_.send(SIGUSR1);
   }
 
@@ -86,6 +92,8 @@ class Watch {
 
   AttemptEnd ended(int code) {
     end_.exit_code = code;
+    const auto last = read_heartbeat(watch_.heartbeat);
+    end_.done = last && last->attempt == watch_.number && last->phase == done_phase;
     end_.seconds = seconds_since(started_at_);
     return std::move(end_);
   }
@@ -96,6 +104,7 @@ class Watch {
   bool has_stepped_ = false;
   Clock::time_point started_at_ = Clock::now(), heard_at_ = started_at_;
   std::optional<Clock::time_point> asked_at_;
+  Clock::time_point told_at_;
   ChildProcess child_;
 };
 
@@ -103,11 +112,16 @@ class Watch {
 
 std::optional<Blame> blame_of(const std::string& line) {
   static const std::regex of_mpirun(R"(process rank (\d+) with PID \d+ on node (\S+) exited.*)");
+  static const std::regex of_exit(R"(Process name: \[\[\d+,\d+\],(\d+)\])");
   static const std::regex of_lost_host(R"(Remote daemon: .* on node (\S+).*)");
   static const std::regex of_srun(R"(srun: error: (\S+): tasks? (\d+).*)");
   static const std::regex of_rank(R"(rank (\d+) host (\S+): .*)");
   std::smatch found;
   if (std::regex_search(line, found, of_lost_host)) return Blame{line, found[1], std::nullopt};
+  if (std::regex_search(line, found, of_exit)) {
+    const auto rank = number_of<Index>(found[1]);
+    return Blame{fmt::format("rank {} ended first, with an exit code", found[1].str()), "", rank};
+  }
   if (std::regex_search(line, found, of_srun))
     return Blame{line, found[1], number_of<Index>(found[2])};
   if (std::regex_search(line, found, of_mpirun) || std::regex_search(line, found, of_rank))

@@ -21,7 +21,8 @@ struct Blame {
 };
 
 /// What a line says, where it is about a rank or a host that failed: of mpirun ("process rank 3
-/// with PID 71 on node n2 exited on signal 9"), srun ("n2: task 3: Killed") or a rank of ours
+/// with PID 71 on node n2 exited on signal 9", "Process name: [[7980,1],3]"), srun ("n2: task 3:
+/// Killed") or a rank of ours
 /// ("rank 3 host n2: ...").
 [[nodiscard]] std::optional<Blame> blame_of(const std::string& line);
 
@@ -37,6 +38,7 @@ struct AttemptEnd {
   int exit_code = 0;
   bool hung = false;          ///< and was killed
   bool stopped = false;       ///< was asked to
+  bool done = false;          ///< the run reached its last step and is saved
   double seconds = 0;         ///< from the start
   double silent_seconds = 0;  ///< since the last sign of life
   std::optional<Heartbeat> last;

@@ -50,10 +50,7 @@ std::vector<Exclusion> exclusions_of_file(const std::string& path, Faults& fault
 }  // namespace
 
 std::vector<Exclusion> read_exclusions(const std::string& file_or_list) {
-  const OpenedFile opened = open_to_read(file_or_list);
-  const bool is_file = static_cast<bool>(opened.file);
-  TW_CHECK_AS(ConfigError, is_file || file_or_list.find('/') == std::string::npos, "--exclude ",
-              file_or_list, ": ", opened.fault);
+  const bool is_file = names_file("--exclude", file_or_list);
   Faults faults;
   std::vector<Exclusion> out;
   if (is_file) {

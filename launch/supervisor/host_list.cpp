@@ -100,12 +100,7 @@ void add_hosts(std::vector<Host>& hosts, const Entry& entry, Index ranks_per_hos
 
 std::vector<Host> read_hosts(const std::string& option, const std::string& file_or_list,
                              Index ranks_per_host) {
-  const OpenedFile opened = open_to_read(file_or_list);
-  const bool is_file = static_cast<bool>(opened.file);
-  const bool looks_like_one =
-      file_or_list.find('/') != std::string::npos || file_or_list.ends_with(".txt");
-  TW_CHECK_AS(ConfigError, is_file || !looks_like_one, option, " ", file_or_list, ": ",
-              opened.fault);
+  const bool is_file = names_file(option, file_or_list);
   Faults faults;
   std::vector<Host> hosts;
   std::vector<Entry> entries;
@@ -121,6 +116,15 @@ std::vector<Host> read_hosts(const std::string& option, const std::string& file_
   if (entries.empty()) faults.add(option, "", fmt::format("{} names no host", file_or_list));
   faults.raise("hosts");
   return hosts;
+}
+
+bool names_file(const std::string& option, const std::string& file_or_list) {
+  const OpenedFile opened = open_to_read(file_or_list);
+  const bool looks_like_one =
+      file_or_list.find('/') != std::string::npos || file_or_list.ends_with(".txt");
+  TW_CHECK_AS(ConfigError, opened.file || !looks_like_one, option, " ", file_or_list, ": ",
+              opened.fault);
+  return static_cast<bool>(opened.file);
 }
 
 std::vector<std::string> expanded_names(const std::string& text) {
@@ -154,7 +158,7 @@ bool is_host_name(const std::string& name) {
   const auto legal = [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_';
   };
-  return !name.empty() && std::ranges::all_of(name, legal);
+  return !name.empty() && name.front() != '-' && std::ranges::all_of(name, legal);
 }
 
 }  // namespace tokenwerk

@@ -15,6 +15,10 @@ namespace tokenwerk {
 [[nodiscard]] std::vector<Host> read_hosts(const std::string& option,
                                            const std::string& file_or_list, Index ranks_per_host);
 
+/// Whether the text names a file that is there. Throws ConfigError where it looks like one that is
+/// not: with a slash, or .txt at its end.
+[[nodiscard]] bool names_file(const std::string& option, const std::string& file_or_list);
+
 /// "n[1-3,7]x" as n1x, n2x, n3x, n7x; the text itself where it has no brackets; nothing where they
 /// are none of Slurm's or name more than 65,536 hosts.
 [[nodiscard]] std::vector<std::string> expanded_names(const std::string& text);
@@ -22,7 +26,8 @@ namespace tokenwerk {
 /// Parts between commas outside of brackets.
 [[nodiscard]] std::vector<std::string> list_entries(const std::string& list);
 
-/// Letters, digits, dots, dashes and underscores: what a host or an IPv4 address is called.
+/// Letters, digits, dots, underscores and, but for the first, dashes: what a host or an IPv4
+/// address is called.
 [[nodiscard]] bool is_host_name(const std::string& name);
 
 }  // namespace tokenwerk

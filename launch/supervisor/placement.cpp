@@ -169,6 +169,14 @@ Placement with_threads(Placement placement, Index threads) {
   return placement;
 }
 
+std::string host_of_rank(const Placement& placement, Index rank) {
+  for (const Host& host : placement.hosts) {
+    if (rank < host.ranks) return host.name;
+    rank -= host.ranks;
+  }
+  return {};
+}
+
 std::string Command::text() const {
   std::string out;
   for (const auto& [name, value] : variables) out += name + "=" + quoted(value) + " ";

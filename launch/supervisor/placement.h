@@ -37,6 +37,9 @@ struct Placement {
 /// got here), and the threads of a rank: as many as asked for; 0: the cores divided by the ranks.
 [[nodiscard]] Placement with_threads(Placement placement, Index threads);
 
+/// The host of a rank, as ranks fill hosts.
+[[nodiscard]] std::string host_of_rank(const Placement& placement, Index rank);
+
 /// A program to start: its arguments, itself first, and what is added to its environment.
 struct Command {
   std::vector<std::string> arguments;

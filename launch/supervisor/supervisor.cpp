@@ -53,6 +53,7 @@ class Supervisor {
 
  private:
   [[nodiscard]] AttemptEnd attempt();
+  [[nodiscard]] double lost_seconds(const AttemptEnd& end) const;
   void record_death(const AttemptEnd& end);
   void record_recovery();
   void count_failures(const AttemptEnd& end);
@@ -66,13 +67,13 @@ class Supervisor {
   [[nodiscard]] std::vector<RecipeFlag> flags() const;
   void event(const RunEvent& event) const;
   [[nodiscard]] int give_up(const std::string& why) const;
-  [[nodiscard]] int stopped(int code) const;
+  [[nodiscard]] int stopped(int code);
 
   const SupervisorOptions& options_;
   const StopSignals& stop_;
   RecipeSource source_;
-  std::string recipe_text_;  ///< of the user's file, as first read
   Recipe recipe_;            ///< as resolved
+  std::string recipe_text_;  ///< of the user's file, as first read
   Index asked_;              ///< ranks
   Placement placement_;
   HostChoice hosts_;
@@ -87,10 +88,10 @@ Supervisor::Supervisor(const SupervisorOptions& options, const StopSignals& stop
     : options_(options),
       stop_(stop),
       source_(options.recipe),
-      recipe_text_(read_small_file(source_.file, largest_recipe)),
       recipe_(
           resolved(read_recipe(options.recipe.file, options.recipe.flags, ranks_of(options.hosts)),
                    ranks_of(options.hosts))),
+      recipe_text_(read_small_file(source_.file, largest_recipe)),
       asked_(ranks_of(options.hosts)),
       placement_(first_placement(options)),
       hosts_(options),
@@ -106,8 +107,10 @@ int Supervisor::run() {
   for (;;) {
     const AttemptEnd end = attempt();
     const int code = end.exit_code;
+    if (end.done) return static_cast<int>(ExitCode::done);  // whatever its end looked like
     const bool saved = code == static_cast<int>(ExitCode::stopped_by_signal);
-    if (end.stopped && (saved || !is_final(code, number_))) return stopped(code);
+    // mpirun that is stopped before it has started a rank ends with 0.
+    if (end.stopped && (saved || !end.last || !is_final(code, number_))) return stopped(code);
     if (is_final(code, number_)) return code;
     keep_recipe();
     record_death(end);
@@ -155,17 +158,24 @@ std::vector<RecipeFlag> Supervisor::flags() const {
   return flags;
 }
 
+/// Since what is saved, and in a hang at least the silence: ranks that its end wakes up may save.
+double Supervisor::lost_seconds(const AttemptEnd& end) const {
+  const double silent = end.hung ? end.silent_seconds : 0.0;
+  return std::min(std::max(saved_.seconds_since_saved(), silent), end.seconds);
+}
+
 void Supervisor::record_death(const AttemptEnd& end) {
   died_at_ = unix_seconds_now();
   RunEvent death{.name = end.hung ? "hang" : "died",
                  .attempt = number_,
                  .ranks = placement_.ranks,
                  .exit_code = end.exit_code,
-                 .seconds_lost = std::min(saved_.seconds_since_saved(), end.seconds)};
+                 .seconds_lost = lost_seconds(end)};
   if (end.last && end.last->phase != loading_phase) death.step = end.last->step;
   if (!end.blames.empty()) {
     death.rank = end.blames.front().rank;
     death.host = end.blames.front().host;
+    if (death.host.empty() && death.rank) death.host = host_of_rank(placement_, *death.rank);
     death.what = end.blames.front().text;
   } else if (end.hung) {
     death.what = fmt::format("no sign of life for {:.0f} s{}", end.silent_seconds,
@@ -194,6 +204,8 @@ void Supervisor::pause(double seconds) const {
 void Supervisor::keep_recipe() {
   const auto copy = std::filesystem::path(recipe_.log.directory) / "launched.toml";
   if (source_.file == copy) return;
+  std::error_code ignored;  // writing says what is wrong
+  std::filesystem::create_directories(copy.parent_path(), ignored);
   try {
     AsideFile file(copy.string());
     file.write(recipe_text_);
@@ -248,15 +260,13 @@ int Supervisor::give_up(const std::string& why) const {
   return static_cast<int>(ExitCode::wrong_machine);
 }
 
-int Supervisor::stopped(int code) const {
+int Supervisor::stopped(int code) {
   const int saved = static_cast<int>(ExitCode::stopped_by_signal);
-  event({.name = "stopped",
-         .attempt = number_,
-         .exit_code = code,
-         .what = code == saved ? "saved" : "not saved: resuming goes on from the last checkpoint"});
-  if (code != saved)
-    log_warning("stopped without saving (code {}): resuming goes on from {}", code,
-                saved_.checkpoint().empty() ? "the beginning" : saved_.checkpoint());
+  (void)saved_.look();
+  const std::string what =
+      code == saved ? "saved" : "not known to be saved: resuming goes on from " + saved_.from();
+  event({.name = "stopped", .attempt = number_, .exit_code = code, .what = what});
+  if (code != saved) log_warning("stopped with code {}, {}", code, what);
   return saved;
 }
 

@@ -65,9 +65,9 @@ TEST(CommandLine, FaultsOfTheRecipeEndWithCodeTwo) {
   EXPECT_EQ(other.error,
             "4 faults in the recipe:\n"
             "--model.tide: unknown flag; the nearest known one is --model.tied\n"
-            "--training.seed: training.seed: -7 is not an integer, 0 or more; the nearest legal "
+            "--training.seed: -7 is not an integer, 0 or more; the nearest legal "
             "value is 0\n"
-            "--training.clip: training.clip: -1 is not a number, 0 or more; the nearest legal "
+            "--training.clip: -1 is not a number, 0 or more; the nearest legal "
             "value is 0\n" +
                 file +
                 ":4:1: data.train: no file x.bin (it is a path prefix, as `prepare --output` "

@@ -28,7 +28,7 @@ class Injections : public testing::Test {
 };
 
 TEST_F(Injections, AreRead) {
-  const auto all = read_injections({"kill:rank=3,step=17", "slow:seconds=0.5,attempt=2"});
+  const auto all = read_injections({"kill:rank=3,step=17", "slow:rank=0,seconds=0.5,attempt=2"});
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].kind, Injection::Kind::kill);
   EXPECT_EQ(all[0].rank, 3);
@@ -73,6 +73,13 @@ TEST_F(Injections, EveryFaultOfTheirTextsIsNamed) {
   EXPECT_NE(fault.find("rank=x"), std::string::npos) << fault;
   EXPECT_NE(fault_of({"flip:bit=32"}).find("bits are 0 to 31"), std::string::npos);
   EXPECT_NE(fault.find("stop=1"), std::string::npos) << fault;
+}
+
+TEST_F(Injections, WhatWouldNeverStrikeIsNamed) {
+  for (const char* text :
+       {"kill", "kill:", "kill:step=3", "kill:rank=0,step=0", "kill:rank=0,attempt=0",
+        "slow:rank=1,step=2", "flip:rank=0,seconds=1", "nan:rank=0,factor=2", "kill:rank=0,bit=3"})
+    EXPECT_NE(fault_of({text}).find(text), std::string::npos) << text << ": " << fault_of({text});
 }
 
 TEST_F(Injections, AreRefusedUnlessAskedForByName) {

@@ -26,24 +26,24 @@ TEST(LayoutAdvice, ReportsAllFaultsAtOnceEachAsIfTheOthersWereMended) {
       {"parallel.virtual_stages", "2"}};
   EXPECT_EQ(fault(small, flags, 8),
             "10 faults in the recipe:\n"
-            "--parallel.zero: parallel.zero: 5 is not 0, 1, 2 or 3; the nearest legal value is 3\n"
-            "--parallel.zero_group: parallel.zero_group: 0 is not an integer above 0; the nearest "
+            "--parallel.zero: 5 is not 0, 1, 2 or 3; the nearest legal value is 3\n"
+            "--parallel.zero_group: 0 is not an integer above 0; the nearest "
             "legal value is 1\n"
-            "--parallel.tensor: parallel.tensor: 3 does not divide 8 ranks, model.heads = 4, "
+            "--parallel.tensor: 3 does not divide 8 ranks, model.heads = 4, "
             "model.ffn_width = 256; the nearest legal value is 2\n"
-            "--parallel.pipeline: parallel.pipeline: 5 does not divide the 4 ranks that "
+            "--parallel.pipeline: 5 does not divide the 4 ranks that "
             "parallel.tensor = 2 leaves; the nearest legal value is 2\n"
-            "--parallel.data: parallel.data: 9 x tensor 2 x pipeline 2 is not the number of ranks, "
+            "--parallel.data: 9 x tensor 2 x pipeline 2 is not the number of ranks, "
             "8; the nearest legal value is 2\n"
-            "--data.sequence_length: data.sequence_length: 31 is no multiple of parallel.tensor = "
+            "--data.sequence_length: 31 is no multiple of parallel.tensor = "
             "2, which parallel.sequence needs; the nearest legal value is 32\n"
             "run.toml:12:1: training.global_batch: 8 is no multiple of training.micro_batch x "
             "parallel.data = 6; the nearest legal values are 6 and 12\n"
-            "--parallel.virtual_stages: parallel.virtual_stages: 2 is not what zb-h1 has: 1 stage "
+            "--parallel.virtual_stages: 2 is not what zb-h1 has: 1 stage "
             "on each rank; the nearest legal value is 1\n"
-            "--parallel.schedule: parallel.schedule: \"zbh1\" is not gpipe, 1f1b, interleaved, "
+            "--parallel.schedule: \"zbh1\" is not gpipe, 1f1b, interleaved, "
             "zb-h1, zb-v or file:PATH; the nearest legal value is zb-h1\n"
-            "--parallel.stages: parallel.stages: \"1,x\" is no list of numbers above 0, as "
+            "--parallel.stages: \"1,x\" is no list of numbers above 0, as "
             "3,4,4,3; a legal value is 1,1");
 }
 
@@ -54,9 +54,9 @@ TEST(LayoutAdvice, SpeaksOfNoLayersWhereTheModelHasFaults) {
                           {"parallel.stages", "7"}}),
             "3 faults in the recipe:\n"
             "--model.heads: model.heads = 5 does not divide model.width = 64: nearest is 4\n"
-            "--parallel.virtual_stages: parallel.virtual_stages: 9999 is not what interleaved has: "
+            "--parallel.virtual_stages: 9999 is not what interleaved has: "
             "2 to 4096 stages on each rank; the nearest legal value is 4096\n"
-            "--parallel.stages: parallel.stages: names 1 stage, the schedule has 4096");
+            "--parallel.stages: names 1 stage, the schedule has 4096");
 }
 
 /// Draws recipes in which most keys of [parallel] are likely to be wrong.
@@ -151,14 +151,14 @@ class LayoutOfAFile : public testing::Test {
   void write(const std::string& name, const std::string& text) const {
     test::write_file(folder_.path() / name, text);
   }
-  /// What follows "--parallel.schedule: parallel.schedule: FOLDER/" of the only fault.
+  /// What follows "--parallel.schedule: FOLDER/" of the only fault.
   [[nodiscard]] std::string fault_with(const std::string& name, std::vector<RecipeFlag> flags = {},
                                        Index ranks = 2) const {
     flags.push_back({"parallel.schedule", "file:" + (folder_ / name)});
     flags.push_back({"training.global_batch", "4"});
     if (ranks > 1) flags.push_back({"parallel.pipeline", "2"});
     const std::string message = fault(small, flags, ranks);
-    const std::string start = "--parallel.schedule: parallel.schedule: " + (folder_ / "");
+    const std::string start = "--parallel.schedule: " + (folder_ / "");
     return message.starts_with(start) ? message.substr(start.size()) : message;
   }
 
@@ -180,14 +180,14 @@ TEST_F(LayoutOfAFile, IsRefusedWhereItCannotBeRead) {
             "other.txt, line 1, column 1: '[model]' does not begin a rank: a line reads 'rank 0: "
             "0F0 ...'");
   EXPECT_EQ(fault(small, {{"parallel.schedule", "file:"}}),
-            "--parallel.schedule: parallel.schedule: names no file: it reads file:PATH");
+            "--parallel.schedule: names no file: it reads file:PATH");
 }
 
 TEST_F(LayoutOfAFile, IsRefusedWithEachFaultByItself) {
   write("two.txt", "rank 0: 0X0\nrank 1: 1F0 1Y0\n");
   const std::string message =
       fault(small, {{"parallel.schedule", "file:" + (folder_ / "two.txt")}});
-  const std::string start = "\n--parallel.schedule: parallel.schedule: " + (folder_ / "two.txt");
+  const std::string start = "\n--parallel.schedule: " + (folder_ / "two.txt");
   EXPECT_TRUE(message.starts_with("2 faults in the recipe:" + start + ", line 1, ")) << message;
   EXPECT_NE(message.find(start + ", line 2, "), std::string::npos) << message;
 }
@@ -200,10 +200,10 @@ TEST_F(LayoutOfAFile, IsRefusedWhereItIsForAnotherRun) {
   EXPECT_EQ(fault_with("long.txt"),
             "long.txt: 3 stages are more than model.layers = 2: each needs a block");
   EXPECT_EQ(fault_with("good.txt", {{"parallel.virtual_stages", "1"}}),
-            "--parallel.virtual_stages: parallel.virtual_stages: does not go with file:PATH, which "
+            "--parallel.virtual_stages: does not go with file:PATH, which "
             "says what stages a rank has; leave it out");
   EXPECT_EQ(fault_with("good.txt", {{"parallel.stages", "2"}}),
-            "--parallel.stages: parallel.stages: names 1 stage, the schedule has 2; the nearest "
+            "--parallel.stages: names 1 stage, the schedule has 2; the nearest "
             "legal value is 1,1");
 }
 

@@ -12,12 +12,12 @@ using test::fault;
 using test::read;
 using test::small;
 
-/// The text after "--KEY: KEY: " of the only fault that this value makes.
+/// The text after "--KEY: " of the only fault that this value makes.
 std::string fault_of(const std::string& key, const std::string& value,
                      std::vector<RecipeFlag> others = {}, Index ranks = 1) {
   others.push_back({key, value});
   const std::string message = fault(small, others, ranks);
-  const std::string start = fmt::format("--{}: {}: ", key, key);
+  const std::string start = fmt::format("--{}: ", key);
   return message.starts_with(start) ? message.substr(start.size()) : message;
 }
 

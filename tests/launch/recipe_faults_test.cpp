@@ -49,9 +49,8 @@ TEST(RecipeFaults, RefusesValuesOfAnotherType) {
   EXPECT_EQ(fault(std::string(small) + "precision = [1]\n"),
             "run.toml:14:1: training.precision: is an array, not f32 or bf16");
   EXPECT_EQ(fault(small, {{"training.seed", "1x"}}),
-            "--training.seed: training.seed: \"1x\" is not an integer, 0 or more");
-  EXPECT_EQ(fault(small, {{"model.tied", "yes"}}),
-            "--model.tied: model.tied: \"yes\" is not true or false");
+            "--training.seed: \"1x\" is not an integer, 0 or more");
+  EXPECT_EQ(fault(small, {{"model.tied", "yes"}}), "--model.tied: \"yes\" is not true or false");
 }
 
 TEST(RecipeFaults, RefusesValuesOutOfRangeWithTheNearestLegalOne) {
@@ -82,7 +81,7 @@ TEST(RecipeFaults, RefusesValuesOutOfRangeWithTheNearestLegalOne) {
 TEST(RecipeFaults, SaysThatANumberIsTooLargeHoweverLongItIs) {
   const auto said = [](const char* key, const char* text) {
     const std::string message = fault(small, {{key, text}});
-    return message.substr(message.find(": ", message.find(": ") + 2) + 2);
+    return message.substr(message.find(": ") + 2);
   };
   for (const char* text : {"2147483648", "9223372036854775807", "12345678901234567890"})
     EXPECT_EQ(said("parallel.tensor", text),
@@ -127,25 +126,25 @@ TEST(RecipeFaults, RefusesAFamilyThatIsNotThePresets) {
 
 TEST(RecipeFaults, RefusesStepsThatDoNotFitTheRun) {
   EXPECT_EQ(fault(small, {{"training.warmup_steps", "101"}}),
-            "--training.warmup_steps: training.warmup_steps: 101 is above training.steps; the "
+            "--training.warmup_steps: 101 is above training.steps; the "
             "nearest legal value is 100");
   EXPECT_EQ(fault(small, {{"training.warmup_steps", "60"}, {"training.decay_steps", "50"}}),
-            "--training.decay_steps: training.decay_steps: 50 is above training.steps less "
+            "--training.decay_steps: 50 is above training.steps less "
             "training.warmup_steps; the nearest legal value is 40");
   EXPECT_EQ(fault(small, {{"training.stop_after", "200"}}),
-            "--training.stop_after: training.stop_after: 200 is above training.steps; the nearest "
+            "--training.stop_after: 200 is above training.steps; the nearest "
             "legal value is 100");
   EXPECT_EQ(fault(small, {{"training.minimum_learning_rate", "1"}}),
-            "--training.minimum_learning_rate: training.minimum_learning_rate: 1 is above "
+            "--training.minimum_learning_rate: 1 is above "
             "training.learning_rate; the nearest legal value is 0.0003");
 }
 
 TEST(RecipeFaults, RefusesKeysThatContradictEachOther) {
   EXPECT_EQ(fault(small, {{"model.initial", "a"}, {"checkpoint.resume", "b"}}),
-            "--model.initial: model.initial: starts a fresh run, but checkpoint.resume names a "
+            "--model.initial: starts a fresh run, but checkpoint.resume names a "
             "checkpoint; give one");
   EXPECT_EQ(fault(small, {{"training.validate_every", "5"}}),
-            "--training.validate_every: training.validate_every: needs data.validation; without it "
+            "--training.validate_every: needs data.validation; without it "
             "the only legal value is 0");
 }
 
@@ -189,8 +188,7 @@ TEST(RecipeFaults, ReportsAllFaultsAtOnce) {
 TEST(RecipeFaults, SaysWhereTheTomlIsBroken) {
   const std::string message = fault("[model]\nwidth = \n", {{"training.steps", "-1"}});
   EXPECT_TRUE(message.find("run.toml:2:9: Error while parsing") != std::string::npos) << message;
-  EXPECT_TRUE(message.find("--training.steps: training.steps: -1 is not") != std::string::npos)
-      << message;
+  EXPECT_TRUE(message.find("--training.steps: -1 is not") != std::string::npos) << message;
   EXPECT_TRUE(message.find("missing") == std::string::npos) << message;
 }
 

@@ -57,7 +57,7 @@ TEST(Recipe, ASaveIntervalIsAnIntegerOrAuto) {
   EXPECT_EQ(test::fault(with_section + "every = \"weekly\"\n"),
             "run.toml:15:1: checkpoint.every: is text, not an integer, 0 or more, or auto");
   EXPECT_EQ(test::fault(small, {{"checkpoint.every", "-2"}}),
-            "--checkpoint.every: checkpoint.every: -2 is not an integer, 0 or more, or auto; the "
+            "--checkpoint.every: -2 is not an integer, 0 or more, or auto; the "
             "nearest legal value is 0");
 }
 

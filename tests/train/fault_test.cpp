@@ -163,7 +163,7 @@ TEST(Fault, MissingDataIsNamedBesideFaultsOfTheRecipe) {
   const CommandResult result =
       folder.train(2, "run", {"--data.train", "data/nope", "--parallel.tensor", "3"}, 2);
   expect_named(result, 2, "2 faults in the recipe:\n--parallel.tensor: ");
-  expect_named(result, 2, "--data.train: data.train: no file data/nope.bin (it is a path prefix");
+  expect_named(result, 2, "--data.train: no file data/nope.bin (it is a path prefix");
 }
 
 TEST(Fault, AFreshRunBesideCheckpointsOfAnotherIsRefused) {

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "tests/support/training.h"
 
@@ -88,6 +89,7 @@ TEST_F(Launch, AStoppedRankIsAHangThatEndsAndRestarts) {
   const auto hangs = events("hung", "hang");
   ASSERT_EQ(hangs.size(), 1u);
   EXPECT_EQ(hangs[0].at("step"), 12) << "not what the rank does once it is woken up to its end";
+  EXPECT_GE(hangs[0].at("seconds_lost"), 3);
 }
 
 TEST_F(Launch, WaitsForHostsThatDoNotAnswer) {
@@ -153,6 +155,37 @@ TEST_F(Launch, ASignalSavesEndsWith75AndTheNextLaunchGoesOn) {
     ASSERT_EQ(launch(run, flags).exit_code, 0);
     EXPECT_EQ(folder_.losses(run), folder_.losses("whole"));
   }
+}
+
+TEST_F(Launch, ASignalThatComesBeforeTheRanksIsHeardByThem) {
+  for (const int milliseconds : {20, 40, 80}) {
+    const std::string run = "soon" + std::to_string(milliseconds);
+    RunningCommand running(command(run, {"--training.steps", "100000"}), folder_.path(),
+                           environment());
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    running.send(SIGTERM);
+    const CommandResult result = running.wait(std::chrono::seconds(60));
+    // Before the handlers stand it is an ordinary end by the signal.
+    EXPECT_TRUE(result.exit_code == 75 || result.exit_code == 128 + SIGTERM) << result.output;
+  }
+}
+
+TEST_F(Launch, FlagsOfItsOwnAreChecked) {
+  const std::vector<std::vector<std::string>> wrong{
+      {"--hang-seconds", "nan"},   {"--grace-seconds", "1e99"}, {"--hosts", ""},
+      {"--exclude", "nofile.txt"}, {"--ranks-per-hosts", "2"},  {"--threads-per-rank", "100000"},
+      {"--sbatch", "time=1"},      {"--hosts", "-n1"},          {"--checkpoint.local", "/x/{hst}"}};
+  const std::vector<std::string> said{
+      "--hang-seconds",     "--grace-seconds", "--hosts", "nofile.txt", "--ranks-per-host",
+      "--threads-per-rank", "time=1",          "-n1",     "{host}"};
+  for (std::size_t i = 0; i < wrong.size(); ++i) {
+    const CommandResult result = launch("wrong", wrong[i]);
+    EXPECT_EQ(result.exit_code, 2) << wrong[i][0] << ": " << result.output;
+    EXPECT_NE(result.output.find(said[i]), std::string::npos) << wrong[i][0] << result.output;
+  }
+  const CommandResult nowhere =
+      run_command(tokenwerk_command(1, {"launch", "no.toml"}), folder_.path(), environment());
+  EXPECT_EQ(nowhere.exit_code, 2) << nowhere.output;
 }
 
 TEST_F(Launch, WhatNoRestartCanMendEndsAtOnce) {

@@ -57,6 +57,7 @@ TEST(Hosts, WhatIsNoneIsSaidToBeNone) {
   EXPECT_THAT(fault_of_hosts("n[1-"),
               HasSubstr("is no host: a name, an IPv4 address, or names as"));
   EXPECT_THAT(fault_of_hosts("a b"), HasSubstr("a host takes 1 to"));
+  EXPECT_THAT(fault_of_hosts("-n1"), HasSubstr("is no host"));
   EXPECT_THAT(fault_of_hosts("$(reboot)"), HasSubstr("is no host"));
   EXPECT_THAT(fault_of_hosts("n1,n1.cluster"), HasSubstr("n1.cluster is named twice"));
 }

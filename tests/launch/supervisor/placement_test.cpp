@@ -98,6 +98,13 @@ TEST(Blame, IsReadFromTheLinesOfEveryStarter) {
   const auto of_rank = blame_of("rank 1 host n5: no such device");
   ASSERT_TRUE(of_rank);
   EXPECT_EQ(of_rank->host, "n5");
+  const auto of_exit = blame_of("  Process name: [[7980,1],3]");
+  ASSERT_TRUE(of_exit);
+  EXPECT_EQ(of_exit->rank, 3);
+  EXPECT_EQ(of_exit->host, "") << "an exit code is no fault of a host";
+  const Placement hosts = placed({{"n1", 2}, {"n2", 4}}, 5);
+  EXPECT_EQ(host_of_rank(hosts, 1), "n1");
+  EXPECT_EQ(host_of_rank(hosts, 3), "n2");
   EXPECT_FALSE(blame_of("step 3/60  loss 4.1"));
 }
 
