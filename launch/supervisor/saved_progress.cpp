@@ -24,6 +24,7 @@ bool SavedProgress::look() {
   try {
     std::string checkpoint = newest_checkpoint();
     std::optional<LocalMarker> local = newest_local();
+    has_folders_ = !list_checkpoints(checkpoints_).empty();
     const bool is_new = checkpoint != checkpoint_ || local != local_;
     checkpoint_ = std::move(checkpoint);
     local_ = std::move(local);

@@ -17,8 +17,8 @@ class SavedProgress {
 
   /// Looks again; whether there is anything new. What cannot be read now is as it was.
   bool look();
-  /// Whether there is anything to go on from.
-  [[nodiscard]] bool any() const { return !checkpoint_.empty() || local_; }
+  /// Whether there is anything to go on from, or to be told that it is damaged.
+  [[nodiscard]] bool any() const { return has_folders_ || local_; }
   /// The newest checkpoint; empty where there is none.
   [[nodiscard]] const std::string& checkpoint() const { return checkpoint_; }
   /// The newest local generation that the run has kept.
@@ -35,6 +35,7 @@ class SavedProgress {
   std::filesystem::path checkpoints_;
   std::optional<LocalMarker> found_;  ///< at first
   std::string checkpoint_;
+  bool has_folders_ = false;  ///< of checkpoints, sound or not
   std::optional<LocalMarker> local_;
 };
 

@@ -157,6 +157,17 @@ TEST_F(Launch, ASignalSavesEndsWith75AndTheNextLaunchGoesOn) {
   }
 }
 
+TEST_F(Launch, WhereAllCheckpointsAreDamagedItDoesNotBeginAnew) {
+  RunningCommand running(
+      command("damaged", {"--checkpoint.async", "false", "--inject", "kill:rank=1,step=13"}),
+      folder_.path(), environment());
+  ASSERT_TRUE(running.wait_for_output("ended with code", patience)) << running.output();
+  for (const int step : {5, 10})
+    test::write_file(folder_.path() / folder_.checkpoint("damaged", step) / "manifest.json", "");
+  EXPECT_EQ(running.wait().exit_code, 3) << running.output();
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / folder_.checkpoint("damaged", 10)));
+}
+
 TEST_F(Launch, ASignalThatComesBeforeTheRanksIsHeardByThem) {
   for (const int milliseconds : {20, 40, 80}) {
     const std::string run = "soon" + std::to_string(milliseconds);
