@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "launch/layout.h"
+#include "launch/nearest.h"
 #include "launch/recipe_keys.h"
 #include "launch/recipe_model.h"
 #include "launch/sample_places.h"
@@ -23,6 +24,7 @@ class Relations {
     check_layout(recipe_, ranks_, config ? &*config : nullptr, faults_);
     check_learning_rate();
     check_local();
+    check_resume();
     check_bad_steps();
     check_run();
   }
@@ -105,6 +107,17 @@ class Relations {
       if (local->compare(at, 6, "{host}") != 0)
         return add("checkpoint.local",
                    fmt::format("\"{}\": {{host}} is all that it knows in braces", *local));
+  }
+
+  /// A word that is nearly one of the two; a folder of such a name is written ./lates.
+  void check_resume() {
+    const std::string& resume = recipe_.checkpoint.resume;
+    const std::string_view word = nearest(resume, {"never", "latest"});
+    if (resume == word || edit_distance(resume, word) > 2) return;
+    add("checkpoint.resume",
+        fmt::format("\"{}\" is not never, latest or the path of a checkpoint; the "
+                    "nearest legal value is {}",
+                    resume, word));
   }
 
   void check_run() {

@@ -78,6 +78,15 @@ TEST(RecipeFaults, RefusesValuesOutOfRangeWithTheNearestLegalOne) {
             "run.toml:15:1: log.directory: is empty");
 }
 
+TEST(RecipeFaults, WordsThatAreNearlyRightAreNamed) {
+  EXPECT_EQ(
+      fault(small, {{"checkpoint.resume", "lastest"}}),
+      "--checkpoint.resume: \"lastest\" is not never, latest or the path of a checkpoint; the "
+      "nearest legal value is latest");
+  EXPECT_EQ(fault(small, {{"checkpoint.local", "/scratch/{hst}"}}),
+            "--checkpoint.local: \"/scratch/{hst}\": {host} is all that it knows in braces");
+}
+
 TEST(RecipeFaults, SaysThatANumberIsTooLargeHoweverLongItIs) {
   const auto said = [](const char* key, const char* text) {
     const std::string message = fault(small, {{key, text}});
