@@ -107,7 +107,10 @@ int Supervisor::run() {
   for (;;) {
     const AttemptEnd end = attempt();
     const int code = end.exit_code;
-    if (end.done) return static_cast<int>(ExitCode::done);  // whatever its end looked like
+    if (end.done) {  // whatever its end looked like: a rank that it woke up may have come to it
+      if (end.hung) record_death(end);
+      return static_cast<int>(ExitCode::done);
+    }
     const bool saved = code == static_cast<int>(ExitCode::stopped_by_signal);
     // mpirun that is stopped before it has started a rank ends with 0.
     if (end.stopped && (saved || !end.last || !is_final(code, number_))) return stopped(code);
