@@ -7,8 +7,8 @@
 
 namespace tokenwerk::cuda {
 
-/// Moments of a stream in pairs, between which it waits. Two of the GPU's time stamps a wait, which
-/// cost about a microsecond each of the host's time and none of the GPU's.
+/// Moments of a stream in pairs, between which it waits: two of the GPU's time stamps a wait. What
+/// queueing them costs the host was never measured on a GPU.
 class WaitClock {
  public:
   void begin(cudaStream_t stream);
