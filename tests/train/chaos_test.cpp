@@ -131,12 +131,12 @@ void survive(int kills, int steps, std::uint32_t seed) {
   for (const pid_t rank : chaos.seen()) EXPECT_FALSE(is_running(rank)) << rank;
 }
 
-TEST(Chaos, AFewKillsChangeNoBit) { survive(5, 150, 698); }
+TEST(Chaos, AFewKillsChangeNoBit) { survive(5, 600, 698); }
 
 // As its own test of the label long.
 TEST(Chaos, DISABLED_AHundredKillsChangeNoBit) {
   const char* seed = std::getenv("TOKENWERK_CHAOS_SEED");
-  survive(100, 2000,
+  survive(100, 6000,
           seed == nullptr ? std::random_device()() : static_cast<std::uint32_t>(std::stoul(seed)));
 }
 
