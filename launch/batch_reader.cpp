@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/ops/loss.h"
-#include "core/seconds_into.h"
+#include "core/seconds.h"
 #include "launch/agreement.h"
 
 namespace tokenwerk {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/machine.h"
 #include "launch/progress.h"
 #include "launch/save_interval.h"
@@ -16,11 +17,6 @@ namespace {
 constexpr double mib = 1024.0 * 1024.0;
 /// Of the memory that the system calls available, for copies: it is a guess of the system's.
 constexpr double most_of_memory = 0.8;
-
-double seconds_between(std::chrono::steady_clock::time_point from,
-                       std::chrono::steady_clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 }  // namespace
 
@@ -41,7 +37,7 @@ class CheckpointSaver::Blocking {
 };
 
 double CheckpointSaver::blocked_seconds() const {
-  return blocked_ + (blocking_since_ ? seconds_between(*blocking_since_, Clock::now()) : 0.0);
+  return blocked_ + (blocking_since_ ? seconds_since(*blocking_since_) : 0.0);
 }
 
 CheckpointSaver::CheckpointSaver(const CheckpointSection& section, Communicator& ranks,
@@ -68,7 +64,7 @@ StepFlags CheckpointSaver::flags(Index step) const {
   if (every)
     flags.save = *every > 0 && step % *every == 0;
   else
-    flags.save = ranks_->rank() == 0 && seconds_between(begun_, Clock::now()) >= interval_seconds();
+    flags.save = ranks_->rank() == 0 && seconds_since(begun_) >= interval_seconds();
   flags.writing =
       work_.valid() && work_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
   flags.save_local = local_ && local_->due(step);
@@ -95,7 +91,7 @@ void CheckpointSaver::wait_for_copy() {
   if (!copied_.valid()) return;
   const Clock::time_point start = Clock::now();
   copied_.get();
-  const double seconds = seconds_between(start, Clock::now());
+  const double seconds = seconds_since(start);
   if (save_ && stage_ == Stage::writing)
     blocked_ += seconds;
   else if (local_)
@@ -121,7 +117,7 @@ void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
     const Index before = step_;
     wait();
     log_->note(fmt::format("step {}  waited {:.3f} s for the checkpoint of step {}", what.step,
-                           seconds_between(start, Clock::now()), before));
+                           seconds_since(start), before));
   }
   begin(what, due, copies_fit(what.parts));
 }
@@ -175,9 +171,9 @@ void CheckpointSaver::begin(const Savable& what, const StepFlags& due, bool besi
   const bool shared = due.save && begin_shared(what, parts, beside);
   if (!shared && !due.save_local) return;
   if (copies_later) copied_ = start(beside, [this] { snapshot_.copy(); });
-  if (shared) blocked_ = seconds_between(start_time, Clock::now());
+  if (shared) blocked_ = seconds_since(start_time);
   if (local_ && due.save_local) {  // the disk of the host is the faster one
-    const double blocked = shared ? 0.0 : seconds_between(start_time, Clock::now());
+    const double blocked = shared ? 0.0 : seconds_since(start_time);
     local_->begin(what.step, parts, what.state_json, blocked,
                   [this, beside](auto work) { return start(beside, std::move(work)); });
     if (!beside) local_->wait();

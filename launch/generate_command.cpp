@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/data/tokenizer.h"
+#include "core/seconds.h"
 #include "launch/device_option.h"
 #include "launch/exit_code.h"
 #include "launch/loaded_model.h"
@@ -30,10 +31,6 @@ struct GenerateOptions {
 };
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The prompt's tokens, behind the end of the document before it, as in training.
 std::vector<std::int32_t> prompt_tokens(const Tokenizer& tokenizer, const GenerateOptions& options,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/byte_size.h"
 #include "launch/counted.h"
 #include "launch/local_folder.h"
@@ -15,25 +16,6 @@
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
-namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-}  // namespace
-
-class LocalSaver::Blocking {
- public:
-  explicit Blocking(LocalSaver& saver) : saver_(&saver) {}
-  Blocking(const Blocking&) = delete;
-  Blocking& operator=(const Blocking&) = delete;
-  ~Blocking() { saver_->blocked_ += seconds_since(start_); }
-
- private:
-  LocalSaver* saver_;
-  Clock::time_point start_ = Clock::now();
-};
 
 LocalSaver::LocalSaver(LocalTier tier, const CheckpointSection& section, RunLog& log)
     : tier_(std::move(tier)), section_(section), log_(&log) {
@@ -61,7 +43,7 @@ void LocalSaver::begin(Index step, std::span<const ArrayPart> parts, const std::
                        double blocked, const Start& start) {
   blocked_ = blocked;
   begun_ = Clock::now();
-  const Blocking blocking(*this);
+  const SecondsInto blocked_seconds(blocked_);
   stage_ = Stage::writing;
   save_.emplace(tier_, step, parts, state_json);
   work_ = start([this] { save_->write(); });
@@ -70,7 +52,7 @@ void LocalSaver::begin(Index step, std::span<const ArrayPart> parts, const std::
 void LocalSaver::advance() {
   if (!save_) return;
   {
-    const Blocking blocking(*this);
+    const SecondsInto blocked_seconds(blocked_);
     next_stage();
   }
   if (ended_) conclude();
@@ -79,7 +61,7 @@ void LocalSaver::advance() {
 void LocalSaver::wait() {
   if (!save_) return;
   {
-    const Blocking blocking(*this);
+    const SecondsInto blocked_seconds(blocked_);
     while (!ended_) next_stage();
   }
   conclude();

@@ -54,9 +54,6 @@ class LocalSaver {
  private:
   using Clock = std::chrono::steady_clock;
   enum class Stage { writing, checking };
-
-  /// Counts the seconds of its life as those in which training waits.
-  class Blocking;
   void next_stage();
   /// On the hosts of these ranks what does not count is removed, beside training.
   [[nodiscard]] std::future<void> remove_what_is_overtaken();

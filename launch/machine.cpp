@@ -17,6 +17,7 @@
 #include "core/cpu/parallel_for.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
+#include "core/seconds.h"
 #include "launch/cgroup.h"
 #include "parallel/comm/control.h"
 
@@ -26,10 +27,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double measuring_seconds = 0.3;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Seconds of the fastest run: a peak is what is left when nothing disturbs. The first run, which
 /// prepares caches and pages, does not count.

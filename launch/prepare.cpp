@@ -10,6 +10,7 @@
 #include "core/data/sentencepiece_tokenizer.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/prepare_encode.h"
 #include "launch/prepare_record.h"
 
@@ -21,10 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr Index default_vocabulary = 4096;
 constexpr Index largest_model = Index{1} << 30;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 bool has_validation(const PrepareOptions& options) {
   return options.validation_fraction > 0.0 || !options.validation.empty();

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/seconds.h"
+
 namespace tokenwerk {
 
 ProgressBar::ProgressBar(std::string title, Index total)
@@ -22,7 +24,7 @@ void ProgressBar::update(Index done) {
   const auto now = Clock::now();
   if (now - shown_ < (output_ == Output::terminal ? 100ms : 10s)) return;
   shown_ = now;
-  const double seconds = std::chrono::duration<double>(now - start_).count();
+  const double seconds = seconds_between(start_, now);
   const double fraction = static_cast<double>(done) / static_cast<double>(total_);
   const std::string line = text(std::min(fraction, 1.0), seconds);
   if (output_ == Output::terminal) {

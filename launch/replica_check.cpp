@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/byte_size.h"
 #include "launch/counted.h"
 #include "parallel/checkpoint/checksum.h"
@@ -82,8 +83,7 @@ void ReplicaCheck::check(Index step, RunLog& log, const std::function<void()>& b
     if (of_shards.knows > mine.knows) mine = of_shards;
   }
   const ReplicaFinding found = shared_finding(*ranks_, mine);
-  tell_scope(compared, held,
-             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  tell_scope(compared, held, seconds_since(start));
   end_by(found, step, log, before_end);
 }
 

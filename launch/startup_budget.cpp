@@ -9,6 +9,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "core/seconds.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -38,9 +39,7 @@ double process_seconds() {
 
 }  // namespace
 
-StartupBudget::Stretch::~Stretch() {
-  *seconds_ += std::chrono::duration<double>(Clock::now() - begun_).count();
-}
+StartupBudget::Stretch::~Stretch() { *seconds_ += seconds_since(begun_); }
 
 StartupBudget::StartupBudget(double mpi_seconds) : before_(process_seconds()) {
   seconds_[mpi] = mpi_seconds;
@@ -50,7 +49,7 @@ StartupBudget::StartupBudget(double mpi_seconds) : before_(process_seconds()) {
 std::string StartupBudget::report(Communicator& ranks) const {
   std::array<double, phases + 2> figures{};  // behind the phases: what they leave over, the whole
   std::copy(seconds_.begin(), seconds_.end(), figures.begin());
-  const double whole = before_ + std::chrono::duration<double>(Clock::now() - begun_).count();
+  const double whole = before_ + seconds_since(begun_);
   const double known = std::accumulate(seconds_.begin(), seconds_.end(), 0.0);
   figures[phases] = std::max(0.0, whole - known);
   figures[phases + 1] = whole;

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/evaluation.h"
 #include "launch/training_run.h"
 #include "parallel/comm/control.h"
@@ -14,10 +15,6 @@ namespace tokenwerk {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 }  // namespace
 

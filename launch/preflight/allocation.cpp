@@ -8,6 +8,7 @@
 #include <span>
 
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/counted.h"
 #include "launch/preflight/links.h"
 #include "launch/preflight/measure.h"
@@ -63,8 +64,7 @@ class Examination {
     }
     findings_.exclusions = exclusions_of(findings_.hosts);
     add_disk_faults();
-    findings_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    findings_.seconds = seconds_since(start);
     return std::move(findings_);
   }
 

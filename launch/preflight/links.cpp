@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "core/seconds.h"
 #include "launch/preflight/rounds.h"
 
 namespace tokenwerk {
@@ -59,7 +60,7 @@ class LinkMeter {
     const auto start = Clock::now();
     world_.exchange(*stream_, {part(sent_), peer_, part(received_), peer_});
     stream_->synchronize();
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    return seconds_since(start);
   }
 
   /// The larger of mine and the other one's.

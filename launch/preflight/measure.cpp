@@ -6,6 +6,7 @@
 
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
+#include "core/seconds.h"
 #include "launch/machine.h"
 
 namespace tokenwerk {
@@ -18,10 +19,6 @@ constexpr double measuring_seconds = 1;
 constexpr Index small_product = 1024;  // full speed of a few cores
 constexpr Index large_product = 8192;  // and of a GPU
 constexpr double short_seconds = 1e-3;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 double seconds_of(const std::function<void()>& run) {
   const auto start = Clock::now();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/counted.h"
 #include "launch/supervisor/child_process.h"
 
@@ -20,10 +21,6 @@ constexpr auto glance = 200ms;  // between two looks at the run
 constexpr auto again = 2s;      // between two requests to stop
 constexpr auto farewell = 5s;   // from SIGTERM to SIGKILL
 constexpr std::size_t most_blames = 100;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 class Watch {
  public:

@@ -7,6 +7,7 @@
 
 #include "core/data/files.h"
 #include "core/log.h"
+#include "core/seconds.h"
 #include "launch/counted.h"
 #include "launch/events.h"
 #include "launch/exit_code.h"
@@ -241,11 +242,11 @@ bool Supervisor::wait_for_hosts() {
   const auto start = std::chrono::steady_clock::now();
   for (double seconds = 1; stop_.count() == 0; seconds *= 2) {
     if (place_again()) return true;
-    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
-    if (waited.count() > options_.outage_seconds) return false;
+    const double waited = seconds_since(start);
+    if (waited > options_.outage_seconds) return false;
     log_warning(
         "too few hosts answer for one replica of the model, since {:.0f} s; given up after {:.0f}",
-        waited.count(), options_.outage_seconds);
+        waited, options_.outage_seconds);
     pause(seconds);
   }
   return false;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <sstream>
 
+#include "core/seconds.h"
 #include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/merge.h"
@@ -17,10 +18,6 @@
 namespace tokenwerk {
 namespace fs = std::filesystem;
 namespace {
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 bool has_parts(const std::vector<StoredArray>& arrays) {
   for (const StoredArray& array : arrays)
@@ -87,11 +84,11 @@ void StagedSave::agree_on_layout() {
 }
 
 void StagedSave::write() noexcept {
-  const double start = seconds_now();
+  const auto start = std::chrono::steady_clock::now();
   fault_ = fault_of_work([this] {
     if (!writer_->empty()) write_shard();
   });
-  seconds_ = seconds_now() - start;
+  seconds_ = seconds_since(start);
 }
 
 void StagedSave::write_shard() {
@@ -117,14 +114,14 @@ void StagedSave::gather() {
 
 bool StagedSave::publish() noexcept {
   if (ranks_->rank() != 0) return true;
-  const double start = seconds_now();
+  const auto start = std::chrono::steady_clock::now();
   fault_ = fault_of_work([this] {
     Manifest& manifest = layout_->manifest;
     manifest.view = write_view(folder_->path(), manifest);
     write_text_file(folder_->path() / manifest_file, to_text(manifest));
     folder_->publish();
   });
-  seconds_ += seconds_now() - start;
+  seconds_ += seconds_since(start);
   return fault_.empty();
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/seconds.h"
 #include "parallel/comm/collectives.h"
 #include "parallel/comm/operation.h"
 
@@ -11,10 +12,6 @@ namespace tokenwerk {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_between(Clock::time_point start, Clock::time_point end) {
-  return std::chrono::duration<double>(end - start).count();
-}
 
 }  // namespace
 

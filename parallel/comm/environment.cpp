@@ -14,6 +14,7 @@
 
 #include "core/host_name.h"
 #include "core/log.h"
+#include "core/seconds.h"
 #include "parallel/comm/hang_watchdog.h"
 #include "parallel/comm/mpi_communicator.h"
 #include "parallel/comm/nccl_backend.h"
@@ -98,7 +99,7 @@ MpiEnvironment::MpiEnvironment() : host_(host_name()), exceptions_(std::uncaught
   TW_MPI(MPI_Comm_size(host.get(), &local_size_), "asking MPI for the ranks on this host");
   const bool threads = provided >= MPI_THREAD_SERIALIZED;
   engine_ = std::make_unique<CommEngine>(threads ? choose_thread(local_size_) : EngineThread::off);
-  start_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  start_seconds_ = seconds_since(start);
 }
 
 MpiEnvironment::~MpiEnvironment() {
