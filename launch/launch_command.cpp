@@ -56,7 +56,7 @@ void add_options(CLI::App& command, LaunchArguments& launch) {
     return command.add_option(name, value, help)->type_name(type)->capture_default_str();
   };
   add("--hosts", launch.hosts,
-      "Hosts: n1,n2:4 or a file with one a line\n(default: those of the Slurm job, or this "
+      "Hosts: n1,n2:4, n[1-8] or a file with one a line\n(default: those of the Slurm job, or this "
       "machine)",
       "FILE|LIST")
       ->check(not_empty());

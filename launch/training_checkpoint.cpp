@@ -130,13 +130,6 @@ void check_same_weights(const ModelConfig& checkpoint, const ModelConfig& recipe
               " holds the weights of another model:", differences);
 }
 
-/// A step's folder: itself, or the newest complete one of a directory.
-std::filesystem::path folder_of(const std::filesystem::path& path) {
-  const auto latest = latest_checkpoint(path);
-  TW_CHECK_AS(CheckpointError, latest, path.string(), ": no complete checkpoint there");
-  return *latest;
-}
-
 }  // namespace
 
 std::vector<StateArray> state_arrays(const AdamWOptimizer& optimizer) {
@@ -196,7 +189,7 @@ TrainingState training_state(const CheckpointState& state) {
 }
 
 TrainingState read_training_state(const std::filesystem::path& path) {
-  const CheckpointSummary summary = inspect_checkpoint(folder_of(path));
+  const CheckpointSummary summary = inspect_checkpoint(resolve_checkpoint(path));
   return training_state({summary.folder, summary.step, summary.state_json});
 }
 
@@ -248,7 +241,7 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            const TrainingState& run, Model& model,
                                            AdamWOptimizer& optimizer, const OnDamaged& on_damaged,
                                            const Alive& alive) {
-  // One rank looks, and names what it passes over; the others are told.
+  // One rank looks; the others are told.
   std::string latest, state;
   agree_with_first(ranks, [&] {
     latest = latest_checkpoint(path).value_or("").string();
@@ -269,7 +262,7 @@ void load_weights(Communicator& ranks, Stream& stream, const std::filesystem::pa
                   Model& model, const Alive& alive) {
   std::string folder;
   agree_with_first(ranks, [&] {
-    folder = folder_of(path).string();
+    folder = resolve_checkpoint(path).string();
     check_same_weights(read_training_state(folder).model, model.config(), folder);
   });
   folder = broadcast_string(ranks, folder);

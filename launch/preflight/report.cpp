@@ -78,8 +78,10 @@ std::string report_of(const AllocationFindings& findings) {
   for (const auto& [host, reason] : findings.exclusions)
     text += fmt::format("slow: {}: {}\n", host, reason);
   for (const std::string& remark : remarks_of(findings)) text += fmt::format("slow: {}\n", remark);
-  if (findings.exclusions.empty() && findings.links.empty()) text += "no host is slow\n";
-  if (hosts < 3) text += "between fewer than three hosts nobody can tell which one is slow\n";
+  if (hosts < 3)
+    text += "whether a host is slow can only be told beside two others\n";
+  else if (findings.exclusions.empty() && findings.links.empty())
+    text += "no host is slow\n";
   return text;
 }
 

@@ -87,12 +87,12 @@ std::filesystem::path set_aside_checkpoint(const std::filesystem::path& folder,
     const Alive& alive = {});
 
 /// The newest complete checkpoint: manifest whole, all files there and of the right size (sums are
-/// load_checkpoint's and verify_checkpoint's work). Others are named in the log and passed over.
+/// load_checkpoint's and verify_checkpoint's work). Others are passed over without a word.
 [[nodiscard]] std::optional<std::filesystem::path> latest_checkpoint(
     const std::filesystem::path& directory);
 
-/// The folder that a path means: itself when it is a step's folder, else latest_checkpoint of it.
-/// Throws CheckpointError when there is none.
+/// The folder that a path means: itself when it is a step's folder, else latest_checkpoint of it,
+/// with those that are passed over named in the log. Throws CheckpointError when there is none.
 [[nodiscard]] std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);
 
 /// How many checkpoints stay.

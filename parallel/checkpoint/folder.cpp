@@ -153,35 +153,49 @@ std::vector<fs::path> list_checkpoints(const fs::path& path) {
   return folders;
 }
 
-std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
-  std::vector<fs::path> folders = list_checkpoints(directory);
-  for (; !folders.empty(); folders.pop_back()) {
-    const auto fault = incompleteness_of(folders.back());
-    if (!fault) return folders.back();
-    log_warning("{}: passed over, {}: {}", fault->file,
-                fault->kind == CheckpointFault::Kind::damage ? "not a complete checkpoint"
-                                                             : "of which nothing is known",
-                fault->what);
-  }
-  return std::nullopt;
-}
-
 namespace {
 
-std::string newest_fault(const std::vector<fs::path>& folders) {
-  const auto fault = incompleteness_of(folders.back());
-  return fault ? fmt::format("{}: {}", fault->file, fault->what) : folders.back().string();
+struct Latest {
+  std::optional<fs::path> folder;
+  std::vector<CheckpointFault> newer;  // what is wrong with those that are newer
+};
+
+Latest find_latest(const fs::path& directory) {
+  Latest out;
+  std::vector<fs::path> folders = list_checkpoints(directory);
+  for (; !folders.empty(); folders.pop_back()) {
+    auto fault = incompleteness_of(folders.back());
+    if (!fault) {
+      out.folder = folders.back();
+      break;
+    }
+    out.newer.push_back(std::move(*fault));
+  }
+  return out;
 }
 
 }  // namespace
 
+std::optional<fs::path> latest_checkpoint(const fs::path& directory) {
+  return find_latest(directory).folder;
+}
+
 fs::path resolve_checkpoint(const fs::path& path) {
   const std::vector<fs::path> folders = list_checkpoints(path);
   if (folders.size() == 1 && folders[0] == without_slash(path)) return folders[0];
-  const auto latest = latest_checkpoint(path);
-  TW_CHECK_AS(CheckpointError, latest, path.string(), ": no complete checkpoint there",
-              folders.empty() ? std::string() : ", not even " + newest_fault(folders));
-  return *latest;
+  const Latest latest = find_latest(path);
+  if (!latest.folder) {
+    std::string newest;
+    if (!latest.newer.empty())
+      newest = fmt::format(", not even {}: {}", latest.newer[0].file, latest.newer[0].what);
+    TW_RAISE(CheckpointError, path.string(), ": no complete checkpoint there", newest);
+  }
+  for (const CheckpointFault& fault : latest.newer)
+    log_warning("{}: passed over, {}: {}", fault.file,
+                fault.kind == CheckpointFault::Kind::damage ? "not a complete checkpoint"
+                                                            : "of which nothing is known",
+                fault.what);
+  return *latest.folder;
 }
 
 void prune_checkpoints(const fs::path& directory, KeepPolicy policy) {
