@@ -34,6 +34,10 @@ struct CheckpointError : Error {
 struct DeviceError : Error {
   using Error::Error;
 };  ///< the device failed or is missing: exit 4
+struct UnreadableError : DeviceError {
+  using DeviceError::DeviceError;
+};  ///< a file that is there cannot be read (EIO, ESTALE, ...), which is no fault of the file: exit
+    ///< 4
 struct CommError : Error {
   using Error::Error;
 };  ///< communication failed: exit 4

@@ -18,4 +18,22 @@ OpenedFile open_to_read(const std::string& path) {
   return {std::move(file), static_cast<std::size_t>(status.st_size), {}, 0};
 }
 
+bool says_missing(int error) {
+  switch (error) {
+    case 0:  // no errno: it is no regular file
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case ENXIO:    // a socket
+    case ENOTSUP:  // the size of what has none
+      return true;
+    default: return false;
+  }
+}
+
+bool says_wrong_path(int error) {
+  return says_missing(error) || error == EACCES || error == EPERM;
+}
+
 }  // namespace tokenwerk

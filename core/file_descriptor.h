@@ -30,4 +30,12 @@ struct OpenedFile {
 /// Opens what has an end and makes nobody wait: a pipe, a device or a folder is a fault.
 [[nodiscard]] OpenedFile open_to_read(const std::string& path);
 
+/// Whether an errno says that a file is missing, or that something else has its name. All others
+/// say that it cannot be read.
+[[nodiscard]] bool says_missing(int error);
+
+/// Whether an errno says that the path is wrong or that its owner forbids it: nothing that another
+/// try, or another host, would change.
+[[nodiscard]] bool says_wrong_path(int error);
+
 }  // namespace tokenwerk

@@ -30,7 +30,8 @@ void run_evaluate(MpiEnvironment& environment, const EvaluateOptions& options) {
   const auto stream = run.device().make_stream();
   Communicator& world = run.world();
   LoadedModel loaded;
-  agree(run.control(), [&] { loaded = load_model(run.control(), *stream, options.checkpoint); });
+  agree_on_common(run.control(),
+                  [&] { loaded = load_model(run.control(), *stream, options.checkpoint); });
   const ModelConfig& config = loaded.model->config();
   std::optional<TokenDataset> dataset;
   agree(run.control(), [&] {

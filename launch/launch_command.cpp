@@ -51,46 +51,16 @@ void add_preflight_options(CLI::App& command, LaunchArguments& launch) {
       ->needs(flag);
 }
 
-void add_options(CLI::App& command, LaunchArguments& launch) {
-  const auto add = [&command](const char* name, auto& value, const char* help, const char* type) {
-    return command.add_option(name, value, help)->type_name(type)->capture_default_str();
-  };
-  add("--hosts", launch.hosts,
-      "Hosts: n1,n2:4, n[1-8] or a file with one a line\n(default: those of the Slurm job, or this "
-      "machine)",
-      "FILE|LIST")
-      ->check(not_empty());
-  add("--ranks-per-host", launch.ranks_per_host, "Ranks on each host: one for each GPU", "INTEGER")
-      ->check(number_from(1));
-  add("--spares", launch.spares, "Hosts that take the places of failed ones", "FILE|LIST")
-      ->check(not_empty());
-  add("--exclude", launch.exclude,
-      "Hosts to leave out: what a pre-flight has found, or\nn3,n7. Spares take their places, or "
-      "fewer ranks start",
-      "FILE|LIST")
-      ->check(not_empty());
-  add_preflight_options(command, launch);
-  add("--threads-per-rank", launch.threads,
-      "Threads of a rank, each on a core of its own\n(0: the cores of a host divided by its ranks)",
-      "INTEGER")
-      ->check(number_from(0, 4096));
-  add("--starter", launch.starter, "What starts the ranks; srun within a Slurm job", "mpirun|srun")
-      ->check(CLI::IsMember({"mpirun", "srun"}).description(""));
-  add("--restarts", launch.restarts, "Restarts in a row that bring no new checkpoint", "INTEGER")
-      ->check(number_from(0));
-  add("--hang-seconds", launch.hang_seconds,
-      "Longest start, step, validation or save: what takes\nlonger is a hang, killed and restarted",
-      "NUMBER")
-      ->check(number_from(1));
-  add("--grace-seconds", launch.grace_seconds, "Longest time for saving when asked to stop",
-      "NUMBER")
-      ->check(number_from(1));
-  add("--outage-seconds", launch.outage_seconds,
-      "Longest time to wait for hosts where too few answer", "NUMBER")
-      ->check(number_from(0));
+template <typename T>
+CLI::Option* add(CLI::App& command, const char* name, T& value, const char* help,
+                 const char* type) {
+  return command.add_option(name, value, help)->type_name(type)->capture_default_str();
+}
+
+void add_slurm_options(CLI::App& command, LaunchArguments& launch) {
   command.add_flag("--slurm", launch.slurm, "Write a batch script of this run and submit it");
-  add("--nodes", launch.nodes, "With --slurm: hosts", "INTEGER")->check(number_from(1));
-  add("--sbatch", launch.slurm_options,
+  add(command, "--nodes", launch.nodes, "With --slurm: hosts", "INTEGER")->check(number_from(1));
+  add(command, "--sbatch", launch.slurm_options,
       "With --slurm: an option of sbatch, --sbatch=--time=24:00:00", "TEXT")
       ->check(CLI::Validator(
           [](const std::string& text) {
@@ -98,6 +68,46 @@ void add_options(CLI::App& command, LaunchArguments& launch) {
           },
           ""))
       ->take_all();
+}
+
+void add_options(CLI::App& command, LaunchArguments& launch) {
+  add(command, "--hosts", launch.hosts,
+      "Hosts: n1,n2:4, n[1-8] or a file with one a line\n(default: those of the Slurm job, or this "
+      "machine)",
+      "FILE|LIST")
+      ->check(not_empty());
+  add(command, "--ranks-per-host", launch.ranks_per_host, "Ranks on each host: one for each GPU",
+      "INTEGER")
+      ->check(number_from(1));
+  add(command, "--spares", launch.spares, "Hosts that take the places of failed ones", "FILE|LIST")
+      ->check(not_empty());
+  add(command, "--exclude", launch.exclude,
+      "Hosts to leave out: what a pre-flight has found, or\nn3,n7. Spares take their places, or "
+      "fewer ranks start",
+      "FILE|LIST")
+      ->check(not_empty());
+  add_preflight_options(command, launch);
+  add(command, "--threads-per-rank", launch.threads,
+      "Threads of a rank, each on a core of its own\n(0: the cores of a host divided by its ranks)",
+      "INTEGER")
+      ->check(number_from(0, 4096));
+  add(command, "--starter", launch.starter, "What starts the ranks; srun within a Slurm job",
+      "mpirun|srun")
+      ->check(CLI::IsMember({"mpirun", "srun"}).description(""));
+  add(command, "--restarts", launch.restarts, "Restarts in a row that bring no new checkpoint",
+      "INTEGER")
+      ->check(number_from(0));
+  add(command, "--hang-seconds", launch.hang_seconds,
+      "Longest start, step, validation or save: what takes\nlonger is a hang, killed and restarted",
+      "NUMBER")
+      ->check(number_from(1));
+  add(command, "--grace-seconds", launch.grace_seconds,
+      "Longest time for saving when asked to stop", "NUMBER")
+      ->check(number_from(1));
+  add(command, "--outage-seconds", launch.outage_seconds,
+      "Longest time to wait for hosts where too few answer", "NUMBER")
+      ->check(number_from(0));
+  add_slurm_options(command, launch);
   command.add_flag("--dry-run", launch.dry_run, "Print what would run, and run nothing");
 }
 

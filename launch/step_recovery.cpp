@@ -30,7 +30,7 @@ void go_back(const BadStep& bad, const RecoveryParts& run) {
   run.step.wait_for_weights();
   run.stream.synchronize();
   Beginning beginning;
-  agree(run.control, [&] {
+  agree_on_common(run.control, [&] {
     beginning = rewind(run.control, run.stream, run.recipe, run.saver.local_tier(), run.state,
                        run.model, run.step.optimizer(), run.alive);
   });

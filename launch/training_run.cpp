@@ -93,7 +93,7 @@ void TrainingRun::start() {
   std::optional<LocalTier> local = open_local_tier(control_, environment_.host(), recipe_);
   Beginning beginning;
   budget_.during(StartupBudget::checkpoint, [&] {
-    agree(control_, [&] {
+    agree_on_common(control_, [&] {
       beginning = restore_or_initialise(control_, *stream_, recipe_, local ? &*local : nullptr,
                                         state_, model_, step_.optimizer(),
                                         [this] { heartbeat_->beat("loading", 0); });

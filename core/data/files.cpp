@@ -24,6 +24,8 @@ constexpr std::size_t buffer_bytes = std::size_t{1} << 20;
 
 OpenedFile opened(const std::string& path) {
   OpenedFile file = open_to_read(path);
+  if (!file.file && !says_wrong_path(file.error))
+    TW_RAISE(UnreadableError, path, ": cannot be read: ", file.fault);
   TW_CHECK_AS(DataError, file.file, path, ": cannot open: ", file.fault);
   return file;
 }
@@ -44,7 +46,7 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   size_ = there.bytes;
   if (size_ == 0) return;  // an empty mapping is an error to mmap, not to us
   void* data = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, there.file.get(), 0);
-  TW_CHECK_AS(DataError, data != MAP_FAILED, path_, ": cannot map: ", std::strerror(errno));
+  TW_CHECK_AS(UnreadableError, data != MAP_FAILED, path_, ": cannot map: ", std::strerror(errno));
   data_ = static_cast<const std::byte*>(data);
 }
 
@@ -139,7 +141,7 @@ FileSum sum_of_file(const std::string& path) {
   while (true) {
     const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
-    TW_CHECK_AS(DataError, count >= 0, path, ": cannot read: ", std::strerror(errno));
+    TW_CHECK_AS(UnreadableError, count >= 0, path, ": cannot be read: ", std::strerror(errno));
     if (count == 0) return {bytes, XXH3_64bits_digest(state.get())};
     XXH3_64bits_update(state.get(), buffer.data(), static_cast<std::size_t>(count));
     bytes += static_cast<std::uint64_t>(count);

@@ -24,20 +24,6 @@ void sync_descriptor(const fs::path& path, const FileDescriptor& file) {
 
 std::string system_error(int error) { return std::generic_category().message(error); }
 
-bool says_missing(int error) {
-  switch (error) {
-    case 0:  // no errno: it is no regular file
-    case ENOENT:
-    case ENOTDIR:
-    case EISDIR:
-    case ENAMETOOLONG:
-    case ENXIO:    // a socket
-    case ENOTSUP:  // the size of what has none
-      return true;
-    default: return false;
-  }
-}
-
 FileDescriptor open_file(const fs::path& path, int flags) {
   FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
   TW_CHECK_AS(CheckpointError, file, path.string(), ": cannot open: ", system_error(errno));

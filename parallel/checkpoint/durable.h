@@ -11,16 +11,6 @@
 
 namespace tokenwerk {
 
-/// The system cannot read what is there (EIO, ESTALE, EACCES, ...): a fault of this host or of its
-/// way to the disk, and none of the file.
-struct UnreadableError : DeviceError {
-  using DeviceError::DeviceError;
-};
-
-/// Whether an errno says that a file is missing, or that something else has its name. All others
-/// say that it cannot be read.
-[[nodiscard]] bool says_missing(int error);
-
 /// The system's words for an errno.
 [[nodiscard]] std::string system_error(int error);
 

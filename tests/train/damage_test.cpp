@@ -1,4 +1,4 @@
-/// Runs that find their newest checkpoint damaged.
+/// Runs that find their newest checkpoint damaged, or cannot read what is there.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -106,6 +106,16 @@ TEST(UnreadableNewest, EndsTheRunWith4AndNothingIsSetAside) {
   EXPECT_THAT(result.output, Not(HasSubstr("set aside")));
   fs::rename(folder.path() / "kept", shard);
   EXPECT_THAT(folder.train(2, "run", resume).output, HasSubstr("resumes after step 2"));
+}
+
+TEST(UnreadableData, EndsTheRunWith4AndNamesRankAndHost) {
+  const TrainingFolder folder(gpt_model);
+  const fs::path tokens = folder.path() / "data/text.bin";
+  fs::remove(tokens);
+  fs::create_symlink(tokens.filename(), tokens);
+  EXPECT_THAT(folder.train(2, "run", {}, 4).output,
+              testing::ContainsRegex("rank 0 host [^ ]+: .*Too many levels of symbolic "
+                                     "links.*text.bin"));
 }
 
 /// Resumes from so many folders whose newest checkpoint is damaged.
