@@ -32,8 +32,6 @@ bool says_missing(int error) {
   }
 }
 
-bool says_wrong_path(int error) {
-  return says_missing(error) || error == EACCES || error == EPERM;
-}
+bool says_wrong_path(int error) { return says_missing(error) || error == EACCES || error == EPERM; }
 
 }  // namespace tokenwerk

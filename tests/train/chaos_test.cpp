@@ -98,6 +98,13 @@ void report(const std::vector<Kill>& kills, const std::vector<nlohmann::json>& e
       seconds_lost(events, "recovered"), last_step.at("goodput").dump());
 }
 
+/// A number may belong to another process by now.
+bool is_of(const TrainingFolder& folder, pid_t process) {
+  std::error_code ended;
+  const fs::path works_in = fs::read_symlink(fmt::format("/proc/{}/cwd", process), ended);
+  return !ended && fs::equivalent(works_in, folder.path(), ended) && is_running(process);
+}
+
 /// A run of so many steps that is killed so many times.
 void survive(int kills, int steps, std::uint32_t seed) {
   fmt::print("TOKENWERK_CHAOS_SEED={}\n", seed);
@@ -123,12 +130,13 @@ void survive(int kills, int steps, std::uint32_t seed) {
   const CommandResult result = chaos.wait();
   ASSERT_EQ(result.exit_code, 0) << result.output;
   ASSERT_EQ(std::ssize(chaos.kills()), kills) << "the run ended before; it needs more steps";
+  EXPECT_TRUE(std::ranges::any_of(chaos.kills(), &Kill::hit_save));
   const auto events = events_of(folder.path() / "killed");
   report(chaos.kills(), events, folder.steps("killed").back(),
          std::chrono::duration<double>(Clock::now() - start).count());
   expect_only_steps_since_saves_were_lost(events);
   expect_equal_runs(folder, steps);
-  for (const pid_t rank : chaos.seen()) EXPECT_FALSE(is_running(rank)) << rank;
+  for (const pid_t rank : chaos.seen()) EXPECT_FALSE(is_of(folder, rank)) << rank;
 }
 
 TEST(Chaos, AFewKillsChangeNoBit) { survive(5, 600, 698); }

@@ -220,7 +220,7 @@ TEST_F(Local, AfterARewindNothingGoesOnFromWhatAnotherHostHoldsFromBeforeIt) {
                       "--checkpoint.resume", "latest"});
   Flags faulty = flags;
   faulty.insert(faulty.end(), {"--checkpoint.local_every", "0", "--inject", "nan:rank=0,step=9",
-                               "--inject", "slow:rank=0,step=1,seconds=0.2"});
+                               "--inject", "slow:rank=0,step=10,seconds=5"});
   auto variables = training_environment();
   variables["TOKENWERK_ALLOW_INJECT"] = "1";
   RunningCommand second(folder_.command(1, "run", faulty), folder_.path(), variables);

@@ -34,7 +34,7 @@ TEST(Straggler, IsNamedOnTheLineAndInTheEvents) {
     EXPECT_THAT(result.output, ContainsRegex("step 20/20 .* slow: rank 2 host [^ ]+  "));
     EXPECT_THAT(
         folder.bytes("run/events.jsonl"),
-        ContainsRegex("\"event\":\"straggler\",\"step\":1[05],\"rank\":2,\"host\":\"[^\"]+\","
+        ContainsRegex("\"event\":\"straggler\",\"step\":[0-9]+,\"rank\":2,\"host\":\"[^\"]+\","
                       "\"what\":\"rank 2 host [^ ]+ holds the others up: a step takes "));
     EXPECT_EQ(folder.steps("run").back().count("straggler"), 0u);
   }

@@ -110,9 +110,9 @@ TEST(HangWatchdog, WhomTheFirstRankHasAskedTellsItNothing) {
   HangingRank rank(1);
   const SideAddress address = rank.address();
   rank.watch(
-      {first.address()}, {.turn = 500ms}, [] {}, 1);
+      {first.address()}, {.turn = 2s}, [] {}, 1);
   EXPECT_FALSE(ask({address}, secret, "ledger", 60s)[0].empty());
-  std::this_thread::sleep_for(800ms);
+  std::this_thread::sleep_for(2500ms);
   EXPECT_EQ(first.told(), 0);
 }
 
@@ -127,7 +127,7 @@ TEST(SideChannel, ManyAreAskedAndWhoIsSilentHoldsUpNobody) {
       channels.back()->serve(
           secret, [rank](const std::string& question) { return question + std::to_string(rank); });
   }
-  const std::vector<std::string> answers = ask(addresses, secret, "who", 1s);
+  const std::vector<std::string> answers = ask(addresses, secret, "who", 4s);
   for (int rank = 0; rank < 300; ++rank)
     EXPECT_EQ(answers[static_cast<std::size_t>(rank)],
               is_silent(rank) ? "" : "who" + std::to_string(rank));
