@@ -1,0 +1,64 @@
+/// `tokenwerk launch` and what lies around its ranks: what starts them, hosts that do not answer, a
+/// reader of its output who leaves.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "tests/train/launch_support.h"
+
+namespace tokenwerk {
+namespace {
+
+TEST_F(Launch, WaitsForHostsThatDoNotAnswer) {
+  folder_.train(2, "whole");
+  // What mpirun reaches other hosts with: out of order for the first three times.
+  test::write_file(folder_.path() / "agent",
+                   "#!/bin/sh\nshift\necho >>calls\n[ $(wc -l <calls) -gt 3 ] || exit 1\n"
+                   "exec sh -c \"$*\"\n");
+  std::filesystem::permissions(folder_.path() / "agent", std::filesystem::perms::owner_all);
+  auto variables = environment();
+  variables["OMPI_MCA_plm_rsh_agent"] = (folder_.path() / "agent").string();
+  const auto over = [&](const std::string& run, const std::string& seconds) {
+    return run_command(command(run, {"--hosts", "elsewhere", "--outage-seconds", seconds}),
+                       folder_.path(), variables);
+  };
+  const CommandResult result = over("waited", "60");
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("too few hosts answer"), std::string::npos) << result.output;
+  EXPECT_EQ(folder_.losses("waited"), folder_.losses("whole"));
+  std::filesystem::remove(folder_.path() / "calls");
+  EXPECT_EQ(over("given_up", "0").exit_code, 4);
+  EXPECT_EQ(events("given_up", "gave_up").size(), 1u);
+}
+
+TEST_F(Launch, WhereAllCheckpointsAreDamagedItDoesNotBeginAnew) {
+  const std::filesystem::path five = folder_.checkpoint("damaged", 5),
+                              ten = folder_.checkpoint("damaged", 10);
+  // Damaged when the second attempt begins.
+  const std::string script = "if [ -d first ]; then : >" + (five / "manifest.json").string() +
+                             "; : >" + (ten / "manifest.json").string() +
+                             "; fi\nmkdir -p first\nexec mpirun \"$@\"";
+  const CommandResult result = run_command(
+      command("damaged", {"--checkpoint.async", "false", "--inject", "kill:rank=1,step=13"}),
+      folder_.path(), environment_with_mpirun(script));
+  EXPECT_EQ(result.exit_code, 3) << result.output;
+  EXPECT_EQ(events("damaged", "died").size(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / ten));
+}
+
+TEST_F(Launch, ASignalThatComesBeforeTheRanksIsHeardByThem) {
+  for (const int milliseconds : {0, 50}) {
+    const std::string run = "soon" + std::to_string(milliseconds);
+    RunningCommand running(command(run, {"--training.steps", "100000"}), folder_.path(),
+                           environment_with_mpirun("echo the starter runs\nexec mpirun \"$@\""));
+    ASSERT_TRUE(running.wait_for_output("the starter runs", patience)) << running.output();
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    running.send(SIGTERM);
+    EXPECT_EQ(running.wait(std::chrono::seconds(60)).exit_code, 75) << running.output();
+  }
+}
+
+}  // namespace
+}  // namespace tokenwerk
