@@ -33,6 +33,23 @@ TEST_F(Launch, WaitsForHostsThatDoNotAnswer) {
   EXPECT_EQ(events("given_up", "gave_up").size(), 1u);
 }
 
+TEST_F(Launch, WhatALaunchBeforeLeftIsNoSignOfLife) {
+  ASSERT_EQ(launch("run", {"--training.stop_after", "5"}).exit_code, 0);
+  const std::vector<std::string> flags{"--checkpoint.resume", "latest", "--restarts", "0"};
+  const CommandResult failed =
+      run_command(command("run", flags), folder_.path(), environment_with_mpirun("exit 1"));
+  EXPECT_EQ(failed.exit_code, 4) << failed.output;
+  EXPECT_EQ(events("run", "died").size(), 1u);
+  EXPECT_EQ(events("run", "gave_up").size(), 1u);
+  // It ends well where it is stopped before it has started a rank.
+  RunningCommand stopped(command("run", flags), folder_.path(),
+                         environment_with_mpirun("trap 'exit 0' USR1\necho no rank yet\n"
+                                                 "while :; do sleep 0.1; done"));
+  ASSERT_TRUE(stopped.wait_for_output("no rank yet", patience)) << stopped.output();
+  stopped.send(SIGTERM);
+  EXPECT_EQ(stopped.wait().exit_code, 75) << stopped.output();
+}
+
 TEST_F(Launch, WhereAllCheckpointsAreDamagedItDoesNotBeginAnew) {
   const std::filesystem::path five = folder_.checkpoint("damaged", 5),
                               ten = folder_.checkpoint("damaged", 10);
