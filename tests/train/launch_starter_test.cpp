@@ -50,6 +50,25 @@ TEST_F(Launch, WhatALaunchBeforeLeftIsNoSignOfLife) {
   EXPECT_EQ(stopped.wait().exit_code, 75) << stopped.output();
 }
 
+TEST_F(Launch, GoesOnWhereNobodyReadsItsOutput) {
+  const std::vector<std::string> longer{"--training.steps", "60", "--checkpoint.every", "40"};
+  folder_.train(2, "whole", longer);
+  auto flags = longer;
+  // Slow enough for a line to be a write of its own: after ten that fail mpirun ends its ranks.
+  flags.insert(flags.end(),
+               {"--inject", "kill:rank=1,step=45", "--inject", "slow:rank=0,step=2,seconds=0.05"});
+  // One line, and the reader leaves.
+  std::vector<std::string> shell{"sh", "-c", "{ \"$@\"; echo $? >code; } 2>&1 | head -n 1", "sh"};
+  const std::vector<std::string> launched = command("unread", flags);
+  shell.insert(shell.end(), launched.begin(), launched.end());
+  const CommandResult result = run_command(shell, folder_.path(), environment());
+  EXPECT_EQ(folder_.bytes("code"), "0\n") << result.output;
+  const auto died = events("unread", "died");
+  ASSERT_EQ(died.size(), 1u);
+  EXPECT_EQ(died[0].at("step"), 44) << "not before";
+  EXPECT_EQ(folder_.losses("unread"), folder_.losses("whole"));
+}
+
 TEST_F(Launch, WhereAllCheckpointsAreDamagedItDoesNotBeginAnew) {
   const std::filesystem::path five = folder_.checkpoint("damaged", 5),
                               ten = folder_.checkpoint("damaged", 10);
