@@ -33,6 +33,31 @@ TEST_F(Launch, WaitsForHostsThatDoNotAnswer) {
   EXPECT_EQ(events("given_up", "gave_up").size(), 1u);
 }
 
+TEST_F(Launch, ASignalEndsTheAskingOfHosts) {
+  // What mpirun reaches other hosts with: it fails once, then waits for ever.
+  test::write_file(folder_.path() / "agent",
+                   "#!/bin/sh\nmkdir failed 2>/dev/null && exit 1\n"
+                   ": >asked\nwhile [ -e asked ]; do sleep 0.1; done\n");
+  std::filesystem::permissions(folder_.path() / "agent", std::filesystem::perms::owner_all);
+  auto variables = environment();
+  variables["OMPI_MCA_plm_rsh_agent"] = (folder_.path() / "agent").string();
+  const auto asked = folder_.path() / "asked";
+  // The pre-flight asks first of all: the agent has failed by then.
+  const std::vector<std::vector<std::string>> ways{{}, {"--preflight"}};
+  for (std::vector<std::string> flags : ways) {
+    flags.insert(flags.end(), {"--hosts", "elsewhere"});
+    RunningCommand running(command("stopped", flags), folder_.path(), variables);
+    for (int i = 0; i < 12000 && !std::filesystem::exists(asked); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    running.send(SIGTERM);
+    const CommandResult result = running.wait(std::chrono::seconds(20));
+    EXPECT_EQ(result.exit_code, 75) << "a host has 30 s to answer\n" << result.output;
+    std::filesystem::remove(asked);
+  }
+  EXPECT_TRUE(events("stopped", "excluded").empty());
+  EXPECT_TRUE(events("stopped", "preflight").empty());
+}
+
 TEST_F(Launch, WhatALaunchBeforeLeftIsNoSignOfLife) {
   ASSERT_EQ(launch("run", {"--training.stop_after", "5"}).exit_code, 0);
   const std::vector<std::string> flags{"--checkpoint.resume", "latest", "--restarts", "0"};
