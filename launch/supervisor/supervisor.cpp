@@ -129,13 +129,22 @@ AttemptEnd Supervisor::attempt() {
   const Command command = start_command(options_.starter, placement_,
                                         train_arguments(options_.program, source_, flags()),
                                         {{attempt_variable, std::to_string(number_)}});
-  return run_attempt(command,
-                     {.number = number_,
-                      .heartbeat = heartbeat_file(recipe_.log.directory),
-                      .hang_seconds = options_.hang_seconds,
-                      .grace_seconds = options_.grace_seconds,
-                      .first_step = [this] { record_recovery(); }},
-                     stop_);
+  try {
+    return run_attempt(command,
+                       {.number = number_,
+                        .heartbeat = heartbeat_file(recipe_.log.directory),
+                        .hang_seconds = options_.hang_seconds,
+                        .grace_seconds = options_.grace_seconds,
+                        .first_step = [this] { record_recovery(); }},
+                       stop_);
+  } catch (const DeviceError& error) {  // too many processes, a folder of programs that is away
+    if (number_ == 1) throw;
+    log_warning("{}", error.what());
+    AttemptEnd end;
+    end.exit_code = static_cast<int>(ExitCode::wrong_machine);
+    end.blames = {{error.what(), "", std::nullopt}};
+    return end;
+  }
 }
 
 void Supervisor::record_recovery() {

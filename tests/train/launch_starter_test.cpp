@@ -1,6 +1,7 @@
 /// `tokenwerk launch` and what lies around its ranks: what starts them, hosts that do not answer, a
 /// reader of its output who leaves.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -10,6 +11,8 @@
 
 namespace tokenwerk {
 namespace {
+
+using testing::HasSubstr;
 
 TEST_F(Launch, WaitsForHostsThatDoNotAnswer) {
   folder_.train(2, "whole");
@@ -73,6 +76,18 @@ TEST_F(Launch, WhatALaunchBeforeLeftIsNoSignOfLife) {
   ASSERT_TRUE(stopped.wait_for_output("no rank yet", patience)) << stopped.output();
   stopped.send(SIGTERM);
   EXPECT_EQ(stopped.wait().exit_code, 75) << stopped.output();
+}
+
+TEST_F(Launch, AStarterThatCannotBeStartedAgainIsADeathToo) {
+  auto variables = environment_with_mpirun("/bin/rm \"$0\"\nexit 1");
+  variables["PATH"] = folder_.path() / "bin";
+  const CommandResult result =
+      run_command(command("away", {"--restarts", "1"}), folder_.path(), variables);
+  EXPECT_EQ(result.exit_code, 4) << result.output;
+  const auto died = events("away", "died");
+  ASSERT_EQ(died.size(), 2u);
+  EXPECT_THAT(died[1].at("what").get<std::string>(), HasSubstr("mpirun cannot be started"));
+  EXPECT_EQ(events("away", "gave_up").size(), 1u);
 }
 
 TEST_F(Launch, GoesOnWhereNobodyReadsItsOutput) {
