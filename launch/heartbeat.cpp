@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -17,6 +18,11 @@ namespace {
 
 /// Each beat is written over the one before, so that all have the same length.
 constexpr std::size_t line_bytes = 256;
+
+Index unix_nanoseconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
 
 }  // namespace
 
@@ -37,6 +43,7 @@ std::optional<Heartbeat> read_heartbeat(const std::filesystem::path& file) {
   try {
     const auto json = nlohmann::json::parse(line);
     json.at("attempt").get_to(out.attempt);
+    json.at("started").get_to(out.started);
     json.at("beat").get_to(out.beat);
     json.at("step").get_to(out.step);
     json.at("phase").get_to(out.phase);
@@ -52,6 +59,7 @@ HeartbeatWriter::HeartbeatWriter(const std::filesystem::path& log_directory, int
   if (rank != 0 || !attempt) return;
   gives_ = true;
   last_.attempt = *attempt;
+  last_.started = unix_nanoseconds_now();
 }
 
 void HeartbeatWriter::beat(std::string_view phase, Index step) {
@@ -61,6 +69,7 @@ void HeartbeatWriter::beat(std::string_view phase, Index step) {
   last_.phase = phase;
   std::string line = nlohmann::ordered_json{
       {"attempt", last_.attempt},
+      {"started", last_.started},
       {"beat", last_.beat},
       {"step", last_.step},
       {"phase",

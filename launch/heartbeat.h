@@ -27,6 +27,7 @@ inline constexpr std::string_view done_phase = "done";
 
 struct Heartbeat {
   Index attempt = 0;
+  Index started = 0;  ///< unix nanoseconds, of who gives it: no two launches have equal ones
   Index beat = 0;     ///< grows with each
   Index step = 0;     ///< done
   std::string phase;  ///< what is being done: "loading", "step", "validating", "saving"

@@ -52,7 +52,7 @@ class Flight {
     bool measured = false;
     for (int i = 0; i < most_flights && !measured && stop_.count() == 0 && !hosts_.empty(); ++i) {
       leave_out_silent();
-      if (hosts_.empty()) break;
+      if (hosts_.empty() || stop_.count() > 0) break;
       log_info("pre-flight on {}: {}", count_of(std::ssize(hosts_), "host"), names_of(hosts_));
       const AttemptEnd end = run_attempt(preflight_command(run_, flight_, hosts_),
                                          {.number = 0,
@@ -81,7 +81,9 @@ class Flight {
   }
 
   void leave_out_silent() {
-    for (const Host& host : ask_hosts(run_.starter, hosts_).silent)
+    const Answers answers = ask_hosts(run_.starter, hosts_, {.stop = stop_});
+    if (stop_.count() > 0) return;  // most may not have been asked
+    for (const Host& host : answers.silent)
       leave_out({host.name, fmt::format("no answer within {} s", answer_limit.count())});
   }
 

@@ -27,6 +27,7 @@ class Watch {
   Watch(const Command& command, const AttemptWatch& watch, const StopSignals& stop)
       : watch_(watch),
         stop_(stop),
+        before_(read_heartbeat(watch.heartbeat)),
         child_(command.arguments, command.variables,
                {STDERR_FILENO, [this](const std::string& line) { take(line); }}) {}
 
@@ -52,9 +53,17 @@ class Watch {
       end_.blames.push_back(*blame);
   }
 
+  /// The last one of this attempt. What a launch before has left there is of none: removed, it
+  /// would lose its room on a full disk.
+  [[nodiscard]] std::optional<Heartbeat> sign_of_life() const {
+    auto now = read_heartbeat(watch_.heartbeat);
+    const bool ours = now && now->attempt == watch_.number && now != before_;
+    return ours ? std::move(now) : std::nullopt;
+  }
+
   void look() {
-    const auto now = read_heartbeat(watch_.heartbeat);
-    if (!now || now->attempt != watch_.number || now == end_.last) return;
+    const auto now = sign_of_life();
+    if (!now || now == end_.last) return;
     // A step of this attempt, not one that it has loaded.
     const bool loaded = end_.last && end_.last->phase != loading_phase;
     const bool stepped = loaded && now->step > end_.last->step;
@@ -89,14 +98,15 @@ class Watch {
 
   AttemptEnd ended(int code) {
     end_.exit_code = code;
-    const auto last = read_heartbeat(watch_.heartbeat);
-    end_.done = last && last->attempt == watch_.number && last->phase == done_phase;
+    const auto last = sign_of_life();
+    end_.done = last && last->phase == done_phase;
     end_.seconds = seconds_since(started_at_);
     return std::move(end_);
   }
 
   const AttemptWatch& watch_;
   const StopSignals& stop_;
+  std::optional<Heartbeat> before_;  ///< as it stood when this began
   AttemptEnd end_;
   bool has_stepped_ = false;
   Clock::time_point started_at_ = Clock::now(), heard_at_ = started_at_;

@@ -48,6 +48,16 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
   return out;
 }
 
+/// mpirun ends its ranks after ten SIGPIPEs, for which it has a handler: to ignore it would be
+/// undone. Blocked, it leaves a failed write, after which mpirun drops what it has. Ranks begin
+/// with nothing blocked.
+void block_broken_pipes() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGPIPE);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
 /// What the child does between fork and exec: nothing that may take memory or a lock. Reports why
 /// exec failed through the pipe.
 [[noreturn]] void become(char* const* arguments, char* const* environment, pid_t parent, int stream,
@@ -58,7 +68,8 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
     if (heard >= 0) ::dup2(heard, stream);
     // After exec what is heard here is back at its default, and what is ignored stays so: but not
     // what a supervisor sends.
-    for (const int signal : {SIGTERM, SIGUSR1}) ::signal(signal, SIG_DFL);
+    for (const int signal : {SIGTERM, SIGUSR1, SIGPIPE}) ::signal(signal, SIG_DFL);
+    block_broken_pipes();
     ::execvpe(arguments[0], arguments, environment);
   }
   const int fault = errno;

@@ -24,8 +24,8 @@ struct LineListener {
 class ChildProcess {
  public:
   /// Starts arguments[0], looked for in PATH, with these variables added to the environment. The
-  /// system ends the program (SIGTERM) where this process dies. Throws DeviceError where it cannot
-  /// be started.
+  /// system ends the program (SIGTERM) where this process dies; SIGPIPE does not. Throws
+  /// DeviceError where it cannot be started.
   ChildProcess(const std::vector<std::string>& arguments,
                const std::map<std::string, std::string>& variables, LineListener listener = {});
   ChildProcess(const ChildProcess&) = delete;

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "core/error.h"
-#include "launch/supervisor/host_probe.h"
 
 namespace tokenwerk {
 namespace {
@@ -47,9 +46,9 @@ void HostChoice::count(const std::vector<Blame>& blames) {
   failures_ = failures;
 }
 
-std::optional<HostChoice::Next> HostChoice::next(const RecipeSource& recipe) {
+std::optional<HostChoice::Next> HostChoice::next(const RecipeSource& recipe, const Ask& ask) {
   const Index asked = ranks_of(options_->hosts);
-  const Answers answers = ask_hosts(options_->starter, candidates_of(*options_));
+  const Answers answers = ask(candidates_of(*options_));
   Next next;
   next.excluded = answers.silent;
   std::vector<Host> left;

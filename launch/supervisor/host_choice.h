@@ -2,12 +2,14 @@
 /// On which hosts the next attempt runs: who failed is left out, spares fill in, and what local
 /// generations hold is asked for.
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "launch/supervisor/attempt.h"
+#include "launch/supervisor/host_probe.h"
 #include "launch/supervisor/supervisor_options.h"
 
 namespace tokenwerk {
@@ -35,10 +37,11 @@ class HostChoice {
     Placement placement;
     std::vector<Host> excluded;  ///< that would have run otherwise
   };
+  using Ask = std::function<Answers(const std::vector<Host>&)>;
   /// Asks all that may be used and takes those that answer and have not just failed again and
   /// again, or of these too where the others are too few. Nothing where not one replica of the
   /// model fits. Throws ConfigError or DataError where the recipe cannot be read.
-  [[nodiscard]] std::optional<Next> next(const RecipeSource& recipe);
+  [[nodiscard]] std::optional<Next> next(const RecipeSource& recipe, const Ask& ask);
 
  private:
   const SupervisorOptions* options_;

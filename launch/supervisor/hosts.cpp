@@ -1,13 +1,11 @@
 #include "launch/supervisor/hosts.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/host_name.h"
 #include "launch/counted.h"
 #include "launch/supervisor/child_process.h"
 
@@ -35,8 +33,8 @@ bool same_host(const std::string& a, const std::string& b) {
 }
 
 std::string own_host_name() {
-  std::array<char, 256> text{};
-  return gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "localhost";
+  const std::string name = host_name();
+  return name == "unknown" ? "localhost" : name;  // what starts ranks must find it
 }
 
 Index ranks_of(const std::vector<Host>& hosts) {

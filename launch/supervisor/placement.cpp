@@ -177,6 +177,15 @@ std::string host_of_rank(const Placement& placement, Index rank) {
   return {};
 }
 
+std::string capacity_text(const Placement& placement, Index asked) {
+  const double lost =
+      100.0 * static_cast<double>(asked - placement.ranks) / static_cast<double>(asked);
+  const std::string spares =
+      placement.spares.empty() ? "" : "; spare: " + names_of(placement.spares);
+  return fmt::format("{} of {} ranks, {:.0f} % of the capacity lost{}", placement.ranks, asked,
+                     lost, spares);
+}
+
 std::string Command::text() const {
   std::string out;
   for (const auto& [name, value] : variables) out += name + "=" + quoted(value) + " ";

@@ -40,6 +40,9 @@ struct Placement {
 /// The host of a rank, as ranks fill hosts.
 [[nodiscard]] std::string host_of_rank(const Placement& placement, Index rank);
 
+/// "6 of 8 ranks, 25 % of the capacity lost; spare: n4"
+[[nodiscard]] std::string capacity_text(const Placement& placement, Index asked);
+
 /// A program to start: its arguments, itself first, and what is added to its environment.
 struct Command {
   std::vector<std::string> arguments;

@@ -18,10 +18,13 @@ StopSignals::StopSignals() {
     sigaction(heard_[i], nullptr, &before_[i]);
     if (before_[i].sa_handler != SIG_IGN) sigaction(heard_[i], &action, nullptr);
   }
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, &pipe_before_);
 }
 
 StopSignals::~StopSignals() {
   for (std::size_t i = 0; i < heard_.size(); ++i) sigaction(heard_[i], &before_[i], nullptr);
+  sigaction(SIGPIPE, &pipe_before_, nullptr);
 }
 
 int StopSignals::count() const { return requests; }

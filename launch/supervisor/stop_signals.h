@@ -8,7 +8,8 @@
 namespace tokenwerk {
 
 /// While it lives, SIGINT, SIGTERM, SIGHUP and SIGUSR1 are requests, counted. One that this process
-/// was told to ignore stays ignored, as nohup does with SIGHUP and a shell's & with SIGINT.
+/// was told to ignore stays ignored, as nohup does with SIGHUP and a shell's & with SIGINT. SIGPIPE
+/// is ignored: that nobody reads what is said any more is no reason to end.
 class StopSignals {
  public:
   StopSignals();
@@ -22,6 +23,7 @@ class StopSignals {
  private:
   static constexpr std::array heard_{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
   std::array<struct sigaction, heard_.size()> before_{};
+  struct sigaction pipe_before_ {};
 };
 
 }  // namespace tokenwerk

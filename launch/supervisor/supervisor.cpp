@@ -18,18 +18,10 @@
 namespace tokenwerk {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr double longest_pause = 60;  // seconds between two attempts
 constexpr Index largest_recipe = Index{1} << 24;
-
-/// "6 of 8 ranks, 25 % of the capacity lost; spare: n4"
-std::string capacity_text(const Placement& placement, Index asked) {
-  const double lost =
-      100.0 * static_cast<double>(asked - placement.ranks) / static_cast<double>(asked);
-  const std::string spares =
-      placement.spares.empty() ? "" : "; spare: " + names_of(placement.spares);
-  return fmt::format("{} of {} ranks, {:.0f} % of the capacity lost{}", placement.ranks, asked,
-                     lost, spares);
-}
 
 std::vector<std::string> train_arguments(const std::string& program, const RecipeSource& recipe,
                                          const std::vector<RecipeFlag>& flags) {
@@ -61,8 +53,8 @@ class Supervisor {
   void pause(double seconds) const;
   /// The recipe as it was read first, for all that follows: the user's file may change.
   void keep_recipe();
-  /// False where too few hosts answer.
-  [[nodiscard]] bool place_again();
+  /// False where too few hosts answer, after `until` also where none has for long.
+  [[nodiscard]] bool place_again(Clock::time_point until);
   /// Asks again and again: a switch that starts anew takes minutes.
   [[nodiscard]] bool wait_for_hosts();
   [[nodiscard]] std::vector<RecipeFlag> flags() const;
@@ -137,13 +129,22 @@ AttemptEnd Supervisor::attempt() {
   const Command command = start_command(options_.starter, placement_,
                                         train_arguments(options_.program, source_, flags()),
                                         {{attempt_variable, std::to_string(number_)}});
-  return run_attempt(command,
-                     {.number = number_,
-                      .heartbeat = heartbeat_file(recipe_.log.directory),
-                      .hang_seconds = options_.hang_seconds,
-                      .grace_seconds = options_.grace_seconds,
-                      .first_step = [this] { record_recovery(); }},
-                     stop_);
+  try {
+    return run_attempt(command,
+                       {.number = number_,
+                        .heartbeat = heartbeat_file(recipe_.log.directory),
+                        .hang_seconds = options_.hang_seconds,
+                        .grace_seconds = options_.grace_seconds,
+                        .first_step = [this] { record_recovery(); }},
+                       stop_);
+  } catch (const DeviceError& error) {  // too many processes, a folder of programs that is away
+    if (number_ == 1) throw;
+    log_warning("{}", error.what());
+    AttemptEnd end;
+    end.exit_code = static_cast<int>(ExitCode::wrong_machine);
+    end.blames = {{error.what(), "", std::nullopt}};
+    return end;
+  }
 }
 
 void Supervisor::record_recovery() {
@@ -199,9 +200,8 @@ void Supervisor::count_failures(const AttemptEnd& end) {
 }
 
 void Supervisor::pause(double seconds) const {
-  const auto end = std::chrono::steady_clock::now() +
-                   std::chrono::duration<double>(std::min(longest_pause, seconds));
-  while (stop_.count() == 0 && std::chrono::steady_clock::now() < end)
+  const auto end = Clock::now() + std::chrono::duration<double>(std::min(longest_pause, seconds));
+  while (stop_.count() == 0 && Clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }
 
@@ -220,14 +220,16 @@ void Supervisor::keep_recipe() {
   }
 }
 
-bool Supervisor::place_again() {
+bool Supervisor::place_again(Clock::time_point until) {
   std::optional<HostChoice::Next> next;
   try {
-    next = hosts_.next(source_);
-  } catch (const Error& error) {  // of the recipe's file
+    next = hosts_.next(source_, [&](const std::vector<Host>& hosts) {
+      return ask_hosts(options_.starter, hosts, {.stop = stop_, .until = until});
+    });
+  } catch (const Error& error) {  // of the recipe's file, or too many processes
     log_warning("{}", error.what());
   }
-  if (!next) return false;
+  if (!next || stop_.count() > 0) return false;
   if (!next->excluded.empty())
     event(
         {.name = "excluded", .host = names_of(next->excluded), .what = "silent, or failed again"});
@@ -239,11 +241,13 @@ bool Supervisor::place_again() {
 }
 
 bool Supervisor::wait_for_hosts() {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
+  const std::chrono::duration<double> outage(options_.outage_seconds);
+  const auto until = start + std::chrono::duration_cast<Clock::duration>(outage);
   for (double seconds = 1; stop_.count() == 0; seconds *= 2) {
-    if (place_again()) return true;
+    if (place_again(until)) return true;
     const double waited = seconds_since(start);
-    if (waited > options_.outage_seconds) return false;
+    if (stop_.count() > 0 || waited > options_.outage_seconds) return false;
     log_warning(
         "too few hosts answer for one replica of the model, since {:.0f} s; given up after {:.0f}",
         waited, options_.outage_seconds);

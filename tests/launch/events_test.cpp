@@ -106,6 +106,8 @@ TEST_F(SignOfLife, ReadsAsItWasWrittenAndEachDiffers) {
   EXPECT_EQ(second->phase, "step");
   writer.beat("step", 12);
   EXPECT_NE(read(), second);
+  HeartbeatWriter(folder_.path(), 0).beat(first->phase, first->step);
+  EXPECT_NE(read(), first) << "of another launch";
 }
 
 TEST_F(SignOfLife, IsGivenByTheFirstRankOfASupervisedRunOnly) {

@@ -4,50 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <fstream>
 #include <thread>
 
-#include "tests/support/training.h"
+#include "tests/train/launch_support.h"
 
 namespace tokenwerk {
 namespace {
-
-constexpr auto patience = std::chrono::seconds(120);
-
-class Launch : public testing::Test {
- protected:
-  /// `tokenwerk launch` of two ranks into the run's folder.
-  [[nodiscard]] static std::vector<std::string> command(const std::string& run,
-                                                        const std::vector<std::string>& flags) {
-    std::vector<std::string> arguments{
-        "launch",     "recipe.toml", "--ranks-per-host",   "2", "--log.directory", run,
-        "--restarts", "2",           "--checkpoint.every", "5"};
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
-    return tokenwerk_command(1, arguments);
-  }
-  [[nodiscard]] static std::map<std::string, std::string> environment() {
-    auto variables = training_environment();
-    variables["TOKENWERK_ALLOW_INJECT"] = "1";
-    return variables;
-  }
-  [[nodiscard]] CommandResult launch(const std::string& run,
-                                     const std::vector<std::string>& flags) const {
-    return run_command(command(run, flags), folder_.path(), environment());
-  }
-  /// The events of this name.
-  [[nodiscard]] std::vector<nlohmann::json> events(const std::string& run,
-                                                   const std::string& name) const {
-    std::vector<nlohmann::json> out;
-    std::ifstream stream(folder_.path() / run / "events.jsonl");
-    for (std::string line; std::getline(stream, line);) {
-      const auto json = nlohmann::json::parse(line);
-      if (json.at("event") == name) out.push_back(json);
-    }
-    return out;
-  }
-
-  const TrainingFolder folder_{gpt_model};
-};
 
 TEST_F(Launch, AKilledRankCostsTheStepsSinceTheLastCheckpointAndNothingElse) {
   folder_.train(2, "whole");
@@ -83,35 +45,13 @@ TEST_F(Launch, ADeathBeforeTheFirstCheckpointStartsAgain) {
 TEST_F(Launch, AStoppedRankIsAHangThatEndsAndRestarts) {
   folder_.train(2, "whole");
   const CommandResult result =
-      launch("hung", {"--inject", "stop:rank=1,step=13", "--hang-seconds", "3"});
+      launch("hung", {"--inject", "stop:rank=1,step=13", "--hang-seconds", "15"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_EQ(folder_.losses("hung"), folder_.losses("whole"));
   const auto hangs = events("hung", "hang");
   ASSERT_EQ(hangs.size(), 1u);
   EXPECT_EQ(hangs[0].at("step"), 12) << "not what the rank does once it is woken up to its end";
-  EXPECT_GE(hangs[0].at("seconds_lost"), 3);
-}
-
-TEST_F(Launch, WaitsForHostsThatDoNotAnswer) {
-  folder_.train(2, "whole");
-  // What mpirun reaches other hosts with: out of order for the first three times.
-  test::write_file(folder_.path() / "agent",
-                   "#!/bin/sh\nshift\necho >>calls\n[ $(wc -l <calls) -gt 3 ] || exit 1\n"
-                   "exec sh -c \"$*\"\n");
-  std::filesystem::permissions(folder_.path() / "agent", std::filesystem::perms::owner_all);
-  auto variables = environment();
-  variables["OMPI_MCA_plm_rsh_agent"] = (folder_.path() / "agent").string();
-  const auto over = [&](const std::string& run, const std::string& seconds) {
-    return run_command(command(run, {"--hosts", "elsewhere", "--outage-seconds", seconds}),
-                       folder_.path(), variables);
-  };
-  const CommandResult result = over("waited", "60");
-  EXPECT_EQ(result.exit_code, 0) << result.output;
-  EXPECT_NE(result.output.find("too few hosts answer"), std::string::npos) << result.output;
-  EXPECT_EQ(folder_.losses("waited"), folder_.losses("whole"));
-  std::filesystem::remove(folder_.path() / "calls");
-  EXPECT_EQ(over("given_up", "0").exit_code, 4);
-  EXPECT_EQ(events("given_up", "gave_up").size(), 1u);
+  EXPECT_GE(hangs[0].at("seconds_lost"), 15);
 }
 
 TEST_F(Launch, RestartsReadTheRecipeAsItWasAtFirst) {
@@ -126,14 +66,14 @@ TEST_F(Launch, RestartsReadTheRecipeAsItWasAtFirst) {
 }
 
 TEST_F(Launch, GivesUpWhereRestartsBringNoCheckpoint) {
-  std::vector<std::string> faults;
-  for (const char* attempt : {"1", "2", "3"}) {
+  std::vector<std::string> faults{"--restarts", "1"};
+  for (const char* attempt : {"1", "2"}) {
     faults.emplace_back("--inject");
     faults.push_back(std::string("kill:rank=1,step=2,attempt=") + attempt);
   }
   const CommandResult result = launch("lost", faults);
   EXPECT_EQ(result.exit_code, 4) << result.output;
-  EXPECT_EQ(events("lost", "died").size(), 3u);
+  EXPECT_EQ(events("lost", "died").size(), 2u);
   EXPECT_EQ(events("lost", "gave_up").size(), 1u);
 }
 
@@ -154,30 +94,6 @@ TEST_F(Launch, ASignalSavesEndsWith75AndTheNextLaunchGoesOn) {
     flags.insert(flags.end(), {"--checkpoint.resume", "latest"});
     ASSERT_EQ(launch(run, flags).exit_code, 0);
     EXPECT_EQ(folder_.losses(run), folder_.losses("whole"));
-  }
-}
-
-TEST_F(Launch, WhereAllCheckpointsAreDamagedItDoesNotBeginAnew) {
-  RunningCommand running(
-      command("damaged", {"--checkpoint.async", "false", "--inject", "kill:rank=1,step=13"}),
-      folder_.path(), environment());
-  ASSERT_TRUE(running.wait_for_output("ended with code", patience)) << running.output();
-  for (const int step : {5, 10})
-    test::write_file(folder_.path() / folder_.checkpoint("damaged", step) / "manifest.json", "");
-  EXPECT_EQ(running.wait().exit_code, 3) << running.output();
-  EXPECT_TRUE(std::filesystem::exists(folder_.path() / folder_.checkpoint("damaged", 10)));
-}
-
-TEST_F(Launch, ASignalThatComesBeforeTheRanksIsHeardByThem) {
-  for (const int milliseconds : {20, 40, 80}) {
-    const std::string run = "soon" + std::to_string(milliseconds);
-    RunningCommand running(command(run, {"--training.steps", "100000"}), folder_.path(),
-                           environment());
-    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-    running.send(SIGTERM);
-    const CommandResult result = running.wait(std::chrono::seconds(60));
-    // Before the handlers stand it is an ordinary end by the signal.
-    EXPECT_TRUE(result.exit_code == 75 || result.exit_code == 128 + SIGTERM) << result.output;
   }
 }
 
