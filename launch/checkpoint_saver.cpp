@@ -9,6 +9,7 @@
 #include "launch/machine.h"
 #include "launch/progress.h"
 #include "launch/save_interval.h"
+#include "parallel/checkpoint/collective.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -225,8 +226,11 @@ void CheckpointSaver::next_stage() {
 }
 
 void CheckpointSaver::publish() {
-  if (save_->publish())
+  if (!save_->publish()) return;
+  const std::string fault = fault_of_work([this] {
     prune_checkpoints(section_.directory.value(), {section_.keep, section_.keep_every});
+  });
+  if (!fault.empty()) log_warning("older checkpoints stay: {}", fault);
 }
 
 void CheckpointSaver::saved() {
@@ -234,6 +238,7 @@ void CheckpointSaver::saved() {
   cost_ = blocked_seconds();
   saved_step_ = step_;
   save_.reset();
+  work_ = {};
   if (ranks_->rank() != 0) return;
   log_->event({.name = "saved", .step = step_, .seconds_lost = cost_});
   log_->note(fmt::format(
@@ -241,11 +246,6 @@ void CheckpointSaver::saved() {
       "{:.3f} s{})",
       step_, section_.directory.value(), written_, cost_,
       section_.every.steps ? std::string() : "; the next in " + duration_text(interval_seconds())));
-  try {
-    work_.get();
-  } catch (const CheckpointError& error) {
-    log_warning("older checkpoints stay: {}", error.what());
-  }
 }
 
 void CheckpointSaver::failed(const std::string& what) {

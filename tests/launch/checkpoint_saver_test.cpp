@@ -3,10 +3,15 @@
 #include "launch/checkpoint_saver.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <thread>
 
 #include "launch/local_folder.h"
 #include "launch/save_interval.h"
 #include "parallel/comm/self_communicator.h"
+#include "tests/support/forked_child.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk {
@@ -187,6 +192,30 @@ TEST(CheckpointSaver, KeepsNoLocalGenerationWhileACheckpointIsWrittenFromTheCopy
     EXPECT_TRUE(rank.is_sound(10));
     EXPECT_EQ(list_generations(rank.saver->local_tier()->folder).size(), 1u);
   }
+}
+
+/// The thread that writes cannot list folders, the one that trains can.
+int save_where_older_ones_cannot_be_listed() {
+  OneRank rank;
+  rank.recipe.checkpoint.keep = 1;
+  bool refused = false;
+  std::thread([&] {
+    refused = test::refuse({SYS_getdents64, EIO, {}});
+    rank.saver.emplace(rank.recipe.checkpoint, rank.self, 1, *rank.log, std::nullopt);
+  }).join();
+  if (!refused) return 1;
+  for (const Index step : {10, 20}) {
+    rank.saver->save(rank.at(step));
+    rank.saver->wait();
+    EXPECT_TRUE(rank.is_sound(step));
+  }
+  EXPECT_TRUE(rank.saver->finish(rank.at(20)));
+  EXPECT_TRUE(fs::exists(rank.checkpoint(10)));
+  return testing::Test::HasFailure() ? 2 : 0;
+}
+
+TEST(CheckpointSaver, GoesOnThoughOlderCheckpointsCannotBeListed) {
+  EXPECT_EQ(test::exit_status(test::in_child(save_where_older_ones_cannot_be_listed)), 0);
 }
 
 TEST(SaveInterval, IsYoungsFirstOrderOne) {
