@@ -125,12 +125,15 @@ void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
 
 void CheckpointSaver::gone_back(Index step, std::optional<Index> saved) {
   saved_step_ = saved;
+  failed_step_.reset();
   if (local_) local_->gone_back(step);
 }
 
 bool CheckpointSaver::finish(const Savable& what) {
   wait();
-  if (saved_step_ != what.step) begin(what, {.save = true}, false);
+  for (int tries = failed_step_ == what.step ? 1 : 0; saved_step_ != what.step && tries < 2;
+       ++tries)
+    begin(what, {.save = true}, false);
   const bool saved = saved_step_ == what.step;
   if (saved && local_) local_->clear();
   return saved;
@@ -251,6 +254,7 @@ void CheckpointSaver::saved() {
 void CheckpointSaver::failed(const std::string& what) {
   save_.reset();
   work_ = {};
+  failed_step_ = step_;
   if (ranks_->rank() != 0) return;
   log_->event({.name = "save_failed", .step = step_, .what = what});
   log_warning("step {}: checkpoint not saved: {}; {}", step_, what,

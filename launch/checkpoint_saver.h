@@ -55,7 +55,7 @@ class CheckpointSaver {
   void gone_back(Index step, std::optional<Index> saved);
   /// Where there is one.
   [[nodiscard]] const LocalTier* local_tier() const { return local_ ? &local_->tier() : nullptr; }
-  /// At the end of a run: whether its last step is saved. Tries once more if it is not.
+  /// At the end of a run: whether its last step is saved, of which two tries are made.
   [[nodiscard]] bool finish(const Savable& what);
 
  private:
@@ -86,6 +86,7 @@ class CheckpointSaver {
   int ranks_on_host_;
   RunLog* log_;
   std::optional<Index> saved_step_;
+  std::optional<Index> failed_step_;  ///< of the last save that failed
 
   std::optional<bool> copies_fit_;
   Snapshot snapshot_;
