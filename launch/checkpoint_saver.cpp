@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.h"
 #include "core/seconds.h"
@@ -91,7 +92,7 @@ StepFlags CheckpointSaver::advance(Index step, StepFlags of_any) {
 void CheckpointSaver::wait_for_copy() {
   if (!copied_.valid()) return;
   const Clock::time_point start = Clock::now();
-  copied_.get();
+  std::exchange(copied_, {}).get();
   const double seconds = seconds_since(start);
   if (save_ && stage_ == Stage::writing)
     blocked_ += seconds;
@@ -174,7 +175,7 @@ void CheckpointSaver::begin(const Savable& what, const StepFlags& due, bool besi
   if (beside && !copies_later) snapshot_.copy();
   const bool shared = due.save && begin_shared(what, parts, beside);
   if (!shared && !due.save_local) return;
-  if (copies_later) copied_ = start(beside, [this] { snapshot_.copy(); });
+  if (copies_later) copied_ = copier_.submit([this] { snapshot_.copy(); }).share();
   if (shared) blocked_ = seconds_since(start_time);
   if (local_ && due.save_local) {  // the disk of the host is the faster one
     const double blocked = shared ? 0.0 : seconds_since(start_time);
@@ -205,7 +206,11 @@ bool CheckpointSaver::begin_shared(const Savable& what, std::span<const ArrayPar
 }
 
 std::future<void> CheckpointSaver::start(bool beside, std::function<void()> work) {
-  if (beside) return worker_.submit(std::move(work));
+  if (beside)
+    return worker_.submit([copied = copied_, work = std::move(work)] {
+      if (copied.valid()) copied.wait();
+      work();
+    });
   std::packaged_task<void()> task(std::move(work));
   task();
   return task.get_future();

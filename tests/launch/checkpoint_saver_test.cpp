@@ -2,12 +2,16 @@
 
 #include "launch/checkpoint_saver.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <future>
 #include <thread>
 
+#include "core/log.h"
 #include "launch/local_folder.h"
 #include "launch/save_interval.h"
 #include "parallel/comm/self_communicator.h"
@@ -192,6 +196,58 @@ TEST(CheckpointSaver, KeepsNoLocalGenerationWhileACheckpointIsWrittenFromTheCopy
     EXPECT_TRUE(rank.is_sound(10));
     EXPECT_EQ(list_generations(rank.saver->local_tier()->folder).size(), 1u);
   }
+}
+
+/// Standard error that takes not one byte more until it is opened.
+class ClosedConsole {
+ public:
+  ClosedConsole() {
+    EXPECT_EQ(pipe2(ends_, O_NONBLOCK), 0);
+    const char block[4096] = {};
+    while (write(ends_[1], block, sizeof block) > 0) continue;
+    EXPECT_EQ(fcntl(ends_[1], F_SETFL, 0), 0);
+    EXPECT_GE(dup2(ends_[1], STDERR_FILENO), 0);
+  }
+  ClosedConsole(const ClosedConsole&) = delete;
+  ClosedConsole& operator=(const ClosedConsole&) = delete;
+  void open() const {
+    char block[4096];
+    while (read(ends_[0], block, sizeof block) > 0) continue;
+  }
+
+ private:
+  int ends_[2] = {};
+};
+
+/// Rank 0 is held up in pruning, where it wants to tell what it removes.
+int keep_a_generation_while_rank_0_publishes() {
+  OneRank rank;
+  rank.recipe.checkpoint.keep = 1;
+  rank.keep({5});
+  open_log(0, "");
+  rank.saver->save(rank.at(10));
+  rank.saver->wait_for_copy();
+  fs::create_directory(rank.folder / "checkpoints/step-00000003.removing");
+  while (rank.saver->flags(11).writing) continue;
+  const ClosedConsole console;
+  (void)rank.saver->advance(11, {});  // publishes from now on
+  rank.fill(25.0f);
+  const StepFlags due = rank.saver->advance(25, {.writing = true, .save_local = true});
+  EXPECT_TRUE(due.save_local);
+  rank.saver->save(rank.at(25), due);
+  auto copied = std::async(std::launch::async, [&] { rank.saver->wait_for_copy(); });
+  EXPECT_EQ(copied.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+  EXPECT_TRUE(rank.saver->flags(26).writing);
+  console.open();
+  copied.get();
+  rank.saver->wait();
+  EXPECT_TRUE(rank.is_sound(10));
+  EXPECT_EQ(list_generations(rank.saver->local_tier()->folder).size(), 1u);
+  return testing::Test::HasFailure() ? 2 : 0;
+}
+
+TEST(CheckpointSaver, WaitsForNoCopyBehindWhatRank0Publishes) {
+  EXPECT_EQ(test::exit_status(test::in_child(keep_a_generation_while_rank_0_publishes)), 0);
 }
 
 /// The thread that writes cannot list folders, the one that trains can.
