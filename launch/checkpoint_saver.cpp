@@ -113,7 +113,7 @@ void CheckpointSaver::end() {
 }
 
 void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
-  if (local_) local_->wait();
+  if (local_) local_->end();
   if (due.save && save_) {
     const Clock::time_point start = Clock::now();
     const Index before = step_;

@@ -43,7 +43,7 @@ struct OneRank {
     recipe.checkpoint.local_every = local_every;
     fs::create_directory(folder / "checkpoints");
     auto tier = open_local_tier(self, "h1", recipe);
-    begin_local_session(*tier, folder / "checkpoints", 0);
+    EXPECT_EQ(begin_local_session(*tier, folder / "checkpoints", 0), "");
     saver.emplace(recipe.checkpoint, self, 1, *log, std::nullopt, tier);
   }
   void fill(float value) const {
