@@ -3,12 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.h"
 #include "core/seconds.h"
 #include "launch/machine.h"
 #include "launch/progress.h"
 #include "launch/save_interval.h"
+#include "parallel/checkpoint/collective.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -90,7 +92,7 @@ StepFlags CheckpointSaver::advance(Index step, StepFlags of_any) {
 void CheckpointSaver::wait_for_copy() {
   if (!copied_.valid()) return;
   const Clock::time_point start = Clock::now();
-  copied_.get();
+  std::exchange(copied_, {}).get();
   const double seconds = seconds_since(start);
   if (save_ && stage_ == Stage::writing)
     blocked_ += seconds;
@@ -111,7 +113,7 @@ void CheckpointSaver::end() {
 }
 
 void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
-  if (local_) local_->wait();
+  if (local_) local_->end();
   if (due.save && save_) {
     const Clock::time_point start = Clock::now();
     const Index before = step_;
@@ -124,12 +126,15 @@ void CheckpointSaver::save(const Savable& what, const StepFlags& due) {
 
 void CheckpointSaver::gone_back(Index step, std::optional<Index> saved) {
   saved_step_ = saved;
+  failed_step_.reset();
   if (local_) local_->gone_back(step);
 }
 
 bool CheckpointSaver::finish(const Savable& what) {
   wait();
-  if (saved_step_ != what.step) begin(what, {.save = true}, false);
+  for (int tries = failed_step_ == what.step ? 1 : 0; saved_step_ != what.step && tries < 2;
+       ++tries)
+    begin(what, {.save = true}, false);
   const bool saved = saved_step_ == what.step;
   if (saved && local_) local_->clear();
   return saved;
@@ -170,7 +175,7 @@ void CheckpointSaver::begin(const Savable& what, const StepFlags& due, bool besi
   if (beside && !copies_later) snapshot_.copy();
   const bool shared = due.save && begin_shared(what, parts, beside);
   if (!shared && !due.save_local) return;
-  if (copies_later) copied_ = start(beside, [this] { snapshot_.copy(); });
+  if (copies_later) copied_ = copier_.submit([this] { snapshot_.copy(); }).share();
   if (shared) blocked_ = seconds_since(start_time);
   if (local_ && due.save_local) {  // the disk of the host is the faster one
     const double blocked = shared ? 0.0 : seconds_since(start_time);
@@ -201,7 +206,11 @@ bool CheckpointSaver::begin_shared(const Savable& what, std::span<const ArrayPar
 }
 
 std::future<void> CheckpointSaver::start(bool beside, std::function<void()> work) {
-  if (beside) return worker_.submit(std::move(work));
+  if (beside)
+    return worker_.submit([copied = copied_, work = std::move(work)] {
+      if (copied.valid()) copied.wait();
+      work();
+    });
   std::packaged_task<void()> task(std::move(work));
   task();
   return task.get_future();
@@ -225,8 +234,11 @@ void CheckpointSaver::next_stage() {
 }
 
 void CheckpointSaver::publish() {
-  if (save_->publish())
+  if (!save_->publish()) return;
+  const std::string fault = fault_of_work([this] {
     prune_checkpoints(section_.directory.value(), {section_.keep, section_.keep_every});
+  });
+  if (!fault.empty()) log_warning("older checkpoints stay: {}", fault);
 }
 
 void CheckpointSaver::saved() {
@@ -234,6 +246,7 @@ void CheckpointSaver::saved() {
   cost_ = blocked_seconds();
   saved_step_ = step_;
   save_.reset();
+  work_ = {};
   if (ranks_->rank() != 0) return;
   log_->event({.name = "saved", .step = step_, .seconds_lost = cost_});
   log_->note(fmt::format(
@@ -241,16 +254,12 @@ void CheckpointSaver::saved() {
       "{:.3f} s{})",
       step_, section_.directory.value(), written_, cost_,
       section_.every.steps ? std::string() : "; the next in " + duration_text(interval_seconds())));
-  try {
-    work_.get();
-  } catch (const CheckpointError& error) {
-    log_warning("older checkpoints stay: {}", error.what());
-  }
 }
 
 void CheckpointSaver::failed(const std::string& what) {
   save_.reset();
   work_ = {};
+  failed_step_ = step_;
   if (ranks_->rank() != 0) return;
   log_->event({.name = "save_failed", .step = step_, .what = what});
   log_warning("step {}: checkpoint not saved: {}; {}", step_, what,

@@ -55,7 +55,7 @@ class CheckpointSaver {
   void gone_back(Index step, std::optional<Index> saved);
   /// Where there is one.
   [[nodiscard]] const LocalTier* local_tier() const { return local_ ? &local_->tier() : nullptr; }
-  /// At the end of a run: whether its last step is saved. Tries once more if it is not.
+  /// At the end of a run: whether its last step is saved, of which two tries are made.
   [[nodiscard]] bool finish(const Savable& what);
 
  private:
@@ -72,7 +72,7 @@ class CheckpointSaver {
                                   bool beside);
   /// Whether all ranks have memory for a copy; asked and told once.
   [[nodiscard]] bool copies_fit(std::span<const ArrayPart> parts);
-  /// Runs work on the thread beside training, or at once.
+  /// Runs work on the thread beside training, behind the copy that it may read, or at once.
   [[nodiscard]] std::future<void> start(bool beside, std::function<void()> work);
   void publish();
   void next_stage();
@@ -86,6 +86,7 @@ class CheckpointSaver {
   int ranks_on_host_;
   RunLog* log_;
   std::optional<Index> saved_step_;
+  std::optional<Index> failed_step_;  ///< of the last save that failed
 
   std::optional<bool> copies_fit_;
   Snapshot snapshot_;
@@ -94,7 +95,7 @@ class CheckpointSaver {
   Index step_ = 0;                  ///< its step
   bool beside_ = false;             ///< whether a thread writes it
   Stage stage_ = Stage::writing;
-  std::future<void> copied_;
+  std::shared_future<void> copied_;
   std::future<void> work_;  ///< this rank's share of the stage
 
   std::optional<LocalSaver> local_;
@@ -104,6 +105,7 @@ class CheckpointSaver {
   std::optional<Clock::time_point> blocking_since_;
   double cost_ = 1.0;     ///< seconds that the last good save blocked training; a guess at first
   double written_ = 0.0;  ///< seconds that it took to write
+  WorkerPool copier_{1};  ///< training waits for copies: not behind what rank 0 publishes
   WorkerPool worker_{1};  ///< ends first
 };
 

@@ -7,6 +7,8 @@
 #include "core/data/files.h"
 #include "core/log.h"
 #include "launch/agreement.h"
+#include "parallel/checkpoint/checkpoint.h"
+#include "parallel/checkpoint/collective.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
@@ -22,6 +24,20 @@ std::string full_path(const fs::path& checkpoints) {
   return fs::weakly_canonical(checkpoints).string();
 }
 
+/// Nobody knows what of the hosts' disks counts. To begin anew for that is for a person to decide.
+void set_aside_marker(const Recipe& recipe, const std::string& damage) {
+  const fs::path checkpoints = recipe.checkpoint.directory.value();
+  const bool anew = recipe.checkpoint.resume == "latest" && list_checkpoints(checkpoints).empty();
+  TW_CHECK_AS(CheckpointError, !anew, damage,
+              ": what the hosts hold of this run cannot be told from that of others, and there is "
+              "no checkpoint; remove the file to start at step 0");
+  const fs::path file = local_marker_file(checkpoints), aside = file.string() + ".damaged";
+  std::error_code fault;
+  fs::rename(file, aside, fault);  // where it cannot be, its successor takes its place
+  log_warning("{}: {}: what the hosts hold of this run is left alone", damage,
+              fault ? "cannot be set aside" : "set aside as " + aside.filename().string());
+}
+
 /// Rank 0's: the run's marker, and which folder was that of the run before.
 struct Marked {
   LocalMarker marker;
@@ -29,7 +45,8 @@ struct Marked {
 };
 Marked mark_run(const Recipe& recipe) {
   const fs::path checkpoints = recipe.checkpoint.directory.value();
-  const auto there = read_local_marker(checkpoints);
+  const auto [there, damage] = find_local_marker(checkpoints);
+  if (!damage.empty()) set_aside_marker(recipe, damage);
   const bool ours = there && there->directory == full_path(checkpoints);
   if (ours && recipe.checkpoint.resume == "latest") return {*there, ""};
   if (there && !ours)
@@ -74,18 +91,23 @@ std::optional<LocalTier> open_local_tier(Communicator& ranks, const std::string&
   return tier;
 }
 
-void begin_local_session(LocalTier& tier, const fs::path& checkpoints, Index step) {
-  std::string name;
-  agree_with_first(*tier.ranks, [&] {
-    name = random_digits().substr(8);
-    const auto there = read_local_marker(checkpoints);
-    std::optional<Index> newest = there ? there->step : std::nullopt;
-    if (newest) newest = std::min(*newest, step);
-    LocalMarker marker = marker_of(tier, checkpoints, newest == 0 ? std::nullopt : newest);
-    begin_session(marker.sessions, name, step);
-    write_local_marker(checkpoints, marker);
-  });
-  begin_session(tier.sessions, broadcast_string(*tier.ranks, name), step);
+std::string begin_local_session(LocalTier& tier, const fs::path& checkpoints, Index step) {
+  const Index from = std::min(step, tier.unwritten.value_or(step));
+  const std::string name = random_digits().substr(8);
+  std::string fault;
+  if (tier.ranks->rank() == 0)
+    fault = fault_of_work([&] {
+      const auto there = read_local_marker(checkpoints);
+      std::optional<Index> newest = there ? there->step : std::nullopt;
+      if (newest) newest = std::min(*newest, from);
+      LocalMarker marker = marker_of(tier, checkpoints, newest == 0 ? std::nullopt : newest);
+      begin_session(marker.sessions, name, from);
+      write_local_marker(checkpoints, marker);
+    });
+  fault = broadcast_string(*tier.ranks, fault);
+  tier.unwritten = fault.empty() ? std::nullopt : std::optional(from);
+  if (fault.empty()) begin_session(tier.sessions, broadcast_string(*tier.ranks, name), from);
+  return fault;
 }
 
 LocalMarker marker_of(const LocalTier& tier, const fs::path& checkpoints,

@@ -1,10 +1,9 @@
 #include "launch/local_marker.h"
 
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
 
 namespace tokenwerk {
@@ -57,19 +56,28 @@ std::optional<LocalMarker> parse_local_marker(std::string_view text) {
   }
 }
 
+FoundMarker find_local_marker(const std::filesystem::path& checkpoints) {
+  const std::filesystem::path file = local_marker_file(checkpoints);
+  FoundMarker found;
+  std::error_code unknown;  // then reading says why
+  if (!std::filesystem::exists(file, unknown) && !unknown) return found;
+  const ReadFault fault = fault_of_reading([&] {
+    found.marker = parse_local_marker(read_text_file(file));
+    TW_CHECK_AS(CheckpointError, found.marker, file.string(), ": is damaged");
+  });
+  TW_CHECK_AS(UnreadableError, fault.unreadable.empty(), fault.unreadable);
+  found.damage = fault.damage;
+  return found;
+}
+
 std::optional<LocalMarker> read_local_marker(const std::filesystem::path& checkpoints) {
-  std::ifstream stream(local_marker_file(checkpoints));
-  if (!stream) return std::nullopt;
-  return parse_local_marker(std::string{std::istreambuf_iterator<char>(stream), {}});
+  return find_local_marker(checkpoints).marker;
 }
 
 void write_local_marker(const std::filesystem::path& checkpoints, const LocalMarker& marker) {
-  const std::filesystem::path file = local_marker_file(checkpoints), written = aside(file);
-  std::ofstream stream(written, std::ios::trunc);
-  stream << marker_text(marker) << '\n';
-  stream.close();
-  TW_CHECK_AS(CheckpointError, stream.good(), written.string(), ": cannot be written");
-  rename_path(written, file);
+  const std::string fault = fault_of_work(
+      [&] { write_text_file(local_marker_file(checkpoints), marker_text(marker) + "\n"); });
+  TW_CHECK_AS(DeviceError, fault.empty(), fault);
 }
 
 }  // namespace tokenwerk

@@ -30,12 +30,20 @@ struct LocalMarker {
 /// Nothing where the text is of another kind.
 [[nodiscard]] std::optional<LocalMarker> parse_local_marker(std::string_view text);
 
-/// Nothing where there is none, or it is of another kind.
+/// What lies beside checkpoints: a marker, or what is wrong with the file that has its name, or
+/// neither.
+struct FoundMarker {
+  std::optional<LocalMarker> marker;
+  std::string damage;
+};
+/// Throws UnreadableError where it is there and cannot be read.
+[[nodiscard]] FoundMarker find_local_marker(const std::filesystem::path& checkpoints);
+/// The same for who only watches: nothing, too, where it is damaged.
 [[nodiscard]] std::optional<LocalMarker> read_local_marker(
     const std::filesystem::path& checkpoints);
 
-/// Not synced: whoever restarts the run asks on a machine that lives. Throws CheckpointError where
-/// it cannot be written.
+/// On the disk when it returns: without it nobody finds what the hosts hold, and they outlive the
+/// host that writes it. Throws DeviceError where it cannot be written.
 void write_local_marker(const std::filesystem::path& checkpoints, const LocalMarker& marker);
 
 }  // namespace tokenwerk

@@ -9,6 +9,7 @@
 #include "core/seconds.h"
 #include "launch/byte_size.h"
 #include "launch/counted.h"
+#include "launch/exit_code.h"
 #include "launch/local_folder.h"
 #include "launch/save_interval.h"
 #include "parallel/checkpoint/collective.h"
@@ -16,9 +17,17 @@
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
+namespace {
+
+bool is_running(const std::future<void>& work) {
+  return work.valid() && work.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+}  // namespace
 
 LocalSaver::LocalSaver(LocalTier tier, const CheckpointSection& section, RunLog& log)
     : tier_(std::move(tier)), section_(section), log_(&log) {
+  if (tier_.ranks->rank() == 0) marking_.emplace(1);
   if (tier_.leads()) (void)remove_what_is_overtaken();
 }
 
@@ -35,15 +44,18 @@ bool LocalSaver::due(Index step) const {
   return tier_.ranks->rank() == 0 && !save_ && seconds_since(begun_) >= interval;
 }
 
-bool LocalSaver::working() const {
-  return work_.valid() && work_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
-}
+bool LocalSaver::working() const { return is_running(work_); }
 
 void LocalSaver::begin(Index step, std::span<const ArrayPart> parts, const std::string& state_json,
                        double blocked, const Start& start) {
   blocked_ = blocked;
   begun_ = Clock::now();
   const SecondsInto blocked_seconds(blocked_);
+  if (tier_.unwritten) {
+    const std::string fault =
+        begin_local_session(tier_, section_.directory.value(), *tier_.unwritten);
+    if (!fault.empty()) return failed(step, fault);
+  }
   stage_ = Stage::writing;
   save_.emplace(tier_, step, parts, state_json);
   work_ = start([this] { save_->write(); });
@@ -58,13 +70,18 @@ void LocalSaver::advance() {
   if (ended_) conclude();
 }
 
-void LocalSaver::wait() {
+void LocalSaver::end() {
   if (!save_) return;
   {
     const SecondsInto blocked_seconds(blocked_);
     while (!ended_) next_stage();
   }
   conclude();
+}
+
+void LocalSaver::wait() {
+  end();
+  if (marked_.valid()) marked_.get();
 }
 
 void LocalSaver::next_stage() {
@@ -89,13 +106,15 @@ void LocalSaver::next_stage() {
   }
 }
 
-/// Whoever watches the run sees that it goes forward.
-void LocalSaver::mark(Index step) const {
-  const std::string fault = fault_of_work([&] {
-    const std::string& checkpoints = section_.directory.value();
-    write_local_marker(checkpoints, marker_of(tier_, checkpoints, step));
+/// Whoever watches the run sees that it goes forward. Where the one before is not yet written, that
+/// of the next generation will do.
+void LocalSaver::mark(Index step) {
+  if (is_running(marked_)) return;
+  marked_ = marking_->submit([tier = tier_, checkpoints = section_.directory.value(), step] {
+    const std::string fault =
+        fault_of_work([&] { write_local_marker(checkpoints, marker_of(tier, checkpoints, step)); });
+    if (!fault.empty()) log_warning("{}", fault);
   });
-  if (!fault.empty()) log_warning("{}", fault);
 }
 
 void LocalSaver::conclude() {
@@ -137,7 +156,9 @@ void LocalSaver::failed(Index step, const std::string& what) const {
 }
 
 void LocalSaver::gone_back(Index step) {
-  begin_local_session(tier_, section_.directory.value(), step);
+  wait();
+  const std::string fault = begin_local_session(tier_, section_.directory.value(), step);
+  if (!fault.empty()) throw SharedError(ExitCode::wrong_machine, fault);
   if (tier_.leads()) remove_what_is_overtaken().get();
 }
 

@@ -34,8 +34,9 @@ class LocalSaver {
   /// Whether this rank's thread is at work on it.
   [[nodiscard]] bool working() const;
   [[nodiscard]] const LocalTier& tier() const { return tier_; }
-  /// Begins one, for which training has waited `blocked` seconds; there is none under way. The
-  /// arrays stay as they are until they are written.
+  /// Collective. Begins one, for which training has waited `blocked` seconds; there is none under
+  /// way. The arrays stay as they are until they are written. None is begun, which is told, as long
+  /// as it cannot be written beside the checkpoints from where the run goes on.
   void begin(Index step, std::span<const ArrayPart> parts, const std::string& state_json,
              double blocked, const Start& start);
   /// Training has waited longer for it.
@@ -43,10 +44,12 @@ class LocalSaver {
   /// Goes on with the one under way; no rank is at work.
   void advance();
   /// Ends the one under way.
+  void end();
+  /// The same, and it is known beside the checkpoints.
   void wait();
   /// Collective: the run goes on from this step again, leaving a batch out: of what the hosts hold
-  /// of later steps, which know nothing of that, it may not go on. Throws SharedError where that
-  /// cannot be marked.
+  /// of later steps, which know nothing of that, it may not go on. Throws SharedError (4) where
+  /// that cannot be marked: whoever starts the run again meets the batch again.
   void gone_back(Index step);
   /// The run has ended and is saved: this run's folder goes from the hosts.
   void clear();
@@ -57,7 +60,7 @@ class LocalSaver {
   void next_stage();
   /// On the hosts of these ranks what does not count is removed, beside training.
   [[nodiscard]] std::future<void> remove_what_is_overtaken();
-  void mark(Index step) const;
+  void mark(Index step);
   /// The one under way has ended.
   void conclude();
   void saved(Index step, std::uint64_t bytes);
@@ -76,6 +79,8 @@ class LocalSaver {
   double cost_ = 1.0;                 ///< of the last good one; a guess at first
   double took_ = 0.0;                 ///< seconds from its begin to its end
   Clock::time_point begun_ = Clock::now();
+  std::optional<WorkerPool> marking_;  ///< rank 0's, for shared storage, which may be slow
+  std::future<void> marked_;
   WorkerPool worker_{1};  ///< ends first; compares copies, beside a checkpoint that is written
 };
 

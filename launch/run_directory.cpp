@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "parallel/checkpoint/checkpoint.h"
+#include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/folder.h"
 
@@ -78,26 +79,13 @@ void copy_tokenizer(const Recipe& recipe) {
   save_tokenizer(here, *load_tokenizer(recipe.data.train));
 }
 
-/// Aside, then renamed; not at all where the file says so already.
+/// Not at all where the file says so already.
 void write_recipe(const Recipe& recipe) {
-  const fs::path folder = recipe.log.directory;
-  const fs::path file = folder / "recipe.toml", aside = folder / "recipe.toml.tmp";
+  const fs::path file = fs::path(recipe.log.directory) / "recipe.toml";
   const std::string text = to_toml(recipe);
   if (bytes_of(file) == text) return;
-  errno = 0;
-  std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
-  stream << text;
-  stream.close();
-  const int error = errno;
-  std::error_code fault;
-  if (stream.good())
-    fs::rename(aside, file, fault);
-  else
-    fault = {error != 0 ? error : EIO, std::generic_category()};
-  if (!fault) return;
-  std::error_code ignored;
-  fs::remove(aside, ignored);
-  TW_RAISE(DeviceError, file.string(), ": cannot be written: ", fault.message());
+  const std::string fault = fault_of_work([&] { write_text_file(file, text, Sync::none); });
+  TW_CHECK_AS(DeviceError, fault.empty(), fault);
 }
 
 }  // namespace

@@ -241,19 +241,12 @@ std::optional<TrainingState> load_training(Communicator& ranks, Stream& stream,
                                            const TrainingState& run, Model& model,
                                            AdamWOptimizer& optimizer, const OnDamaged& on_damaged,
                                            const Alive& alive) {
-  // One rank looks; the others are told.
-  std::string latest, state;
-  agree_with_first(ranks, [&] {
-    latest = latest_checkpoint(path).value_or("").string();
-    if (!latest.empty()) state = inspect_checkpoint(latest).state_json;
-  });
-  latest = broadcast_string(ranks, latest);
-  state = broadcast_string(ranks, state);
-  if (!latest.empty())  // otherwise there is none, or none that is complete: resuming tells
-    agree(ranks, [&] { check_same_run(training_state({latest, 0, state}), run, latest); });
   const std::vector<ArrayTarget> targets = training_targets(model, optimizer);
   stream.synchronize();  // what was queued on these arrays must not come after what is read
-  const auto loaded = resume_checkpoint(ranks, path, targets, on_damaged, alive);
+  const auto loaded =
+      resume_checkpoint(ranks, path, targets, on_damaged, alive, [&](const CheckpointState& state) {
+        check_same_run(training_state(state), run, state.folder);
+      });
   if (!loaded) return std::nullopt;
   return training_state(*loaded);
 }

@@ -19,6 +19,13 @@ DType weights_dtype(const TrainingSection& training) {
   return training.precision == "bf16" ? DType::bf16 : DType::f32;
 }
 
+/// No disk ends a run that has begun.
+void begin_local(LocalTier& tier, const Recipe& recipe, Index step) {
+  const std::string fault = begin_local_session(tier, recipe.checkpoint.directory.value(), step);
+  if (!fault.empty() && tier.ranks->rank() == 0)
+    log_warning("{}: no local generation is kept until it can be written", fault);
+}
+
 }  // namespace
 
 TrainingRun::TrainingRun(MpiEnvironment& environment, const Recipe& recipe,
@@ -99,7 +106,7 @@ void TrainingRun::start() {
                                         [this] { heartbeat_->beat("loading", 0); });
     });
   });
-  if (local) begin_local_session(*local, recipe_.checkpoint.directory.value(), state_.step);
+  if (local) begin_local(*local, recipe_, state_.step);
   agree(control_, [&] {
     const bool fresh = recipe_.checkpoint.resume == "never" || state_.step == 0;
     if (first) {

@@ -68,6 +68,9 @@ using Alive = std::function<void()>;
                                               std::span<const ArrayTarget> targets,
                                               const Alive& alive = {});
 
+/// Throws where a state is not one to go on from: that of another run, say.
+using CheckState = std::function<void(const CheckpointState&)>;
+
 /// What is done, on rank 0, about a checkpoint that cannot be loaded.
 using OnDamaged = std::function<void(const std::filesystem::path& folder, const std::string& why)>;
 
@@ -81,10 +84,12 @@ std::filesystem::path set_aside_checkpoint(const std::filesystem::path& folder,
 
 /// Collective. Loads the newest checkpoint that verifies; `on_damaged` hears of newer ones.
 /// Nothing when the directory has none; one that cannot be read ends it as in load_checkpoint.
+/// `check` comes on all ranks before the files are summed, of the newest that is complete; what it
+/// throws, all throw as a CheckpointError.
 [[nodiscard]] std::optional<CheckpointState> resume_checkpoint(
     Communicator& communicator, const std::filesystem::path& directory,
     std::span<const ArrayTarget> targets, const OnDamaged& on_damaged = pass_over_checkpoint,
-    const Alive& alive = {});
+    const Alive& alive = {}, const CheckState& check = {});
 
 /// The newest complete checkpoint: manifest whole, all files there and of the right size (sums are
 /// load_checkpoint's and verify_checkpoint's work). Others are passed over without a word.

@@ -1,22 +1,12 @@
 #include "parallel/checkpoint/collective.h"
 
-#include <unistd.h>
-
-#include <array>
 #include <exception>
 
+#include "core/host_name.h"
 #include "parallel/checkpoint/durable.h"
 #include "parallel/comm/control.h"
 
 namespace tokenwerk {
-namespace {
-
-std::string host_name() {
-  std::array<char, 256> text{};
-  return gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "unknown";
-}
-
-}  // namespace
 
 // The one place of a save or load that catches: a rank that threw past the others would leave them
 // waiting for it. Anything may come here, bad_alloc too; an empty message would read as success.

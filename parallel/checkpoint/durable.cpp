@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace tokenwerk {
@@ -19,6 +20,27 @@ void sync_descriptor(const fs::path& path, const FileDescriptor& file) {
   while (status != 0 && errno == EINTR);
   TW_CHECK_AS(CheckpointError, status == 0, path.string(), ": cannot sync: ", system_error(errno));
 }
+
+/// A file that goes unless it gets its name: half of one takes room on a disk that is full.
+class UnlessRenamed {
+ public:
+  explicit UnlessRenamed(fs::path path) : path_(std::move(path)) {}
+  UnlessRenamed(const UnlessRenamed&) = delete;
+  UnlessRenamed& operator=(const UnlessRenamed&) = delete;
+  ~UnlessRenamed() {
+    std::error_code ignored;
+    if (!renamed_) fs::remove(path_, ignored);
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  void rename(const fs::path& to) {
+    rename_path(path_, to);
+    renamed_ = true;
+  }
+
+ private:
+  fs::path path_;
+  bool renamed_ = false;
+};
 
 }  // namespace
 
@@ -69,15 +91,15 @@ std::string read_text_file(const fs::path& path) {
   }
 }
 
-void write_text_file(const fs::path& path, std::string_view text) {
-  const fs::path written = aside(path);
+void write_text_file(const fs::path& path, std::string_view text, Sync sync) {
+  UnlessRenamed written(aside(path));
   {
-    const FileDescriptor file = open_file(written, O_WRONLY | O_CREAT | O_TRUNC);
-    write_all(written, file, text);
-    sync_descriptor(written, file);
+    const FileDescriptor file = open_file(written.path(), O_WRONLY | O_CREAT | O_TRUNC);
+    write_all(written.path(), file, text);
+    if (sync == Sync::disk) sync_descriptor(written.path(), file);
   }
-  rename_path(written, path);
-  sync_folder(path.parent_path());
+  written.rename(path);
+  if (sync == Sync::disk) sync_folder(path.parent_path());
 }
 
 void sync_file(const fs::path& path) { sync_descriptor(path, open_file(path, O_RDONLY)); }

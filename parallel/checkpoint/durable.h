@@ -30,9 +30,14 @@ namespace tokenwerk {
 void write_all(const std::filesystem::path& path, const FileDescriptor& file,
                std::string_view text);
 
+/// Where written bytes are when a call returns: on the disk, or with the system, which keeps them
+/// when the process is killed and loses them with its power.
+enum class Sync { disk, none };
+
 /// The file holds exactly this text, or nothing changed: written aside, synced, renamed, folder
-/// synced.
-void write_text_file(const std::filesystem::path& path, std::string_view text);
+/// synced. Where that fails, nothing stays aside.
+void write_text_file(const std::filesystem::path& path, std::string_view text,
+                     Sync sync = Sync::disk);
 
 /// Waits until the file's, or the folder's entries', bytes are on the disk.
 void sync_file(const std::filesystem::path& path);

@@ -204,10 +204,12 @@ void prune_checkpoints(const fs::path& directory, KeepPolicy policy) {
   std::vector<fs::path> folders = list_checkpoints(directory);
   Index newer = 0;
   for (; !folders.empty(); folders.pop_back()) {
-    if (incompleteness_of(folders.back())) continue;
     const Index step = step_of(folders.back().filename().string()).value_or(0);
     const bool marked = policy.keep_every > 0 && step % policy.keep_every == 0;
-    if (newer++ < policy.keep || marked) continue;
+    // A manifest may be large: only those are read that could go or keep others from going.
+    if (newer >= policy.keep && marked) continue;
+    if (incompleteness_of(folders.back())) continue;
+    if (newer++ < policy.keep) continue;
     remove_checkpoint(folders.back());
   }
 }

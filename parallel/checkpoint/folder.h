@@ -2,6 +2,7 @@
 /// The directory that holds a run's checkpoints, and the names in it.
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -70,7 +71,11 @@ class FileCheck {
 /// The size on disk against the manifest's.
 [[nodiscard]] std::optional<CheckpointFault> size_fault_of(const std::filesystem::path& folder,
                                                            const StoredFile& file);
-/// Why a folder is no complete checkpoint (manifest, missing files, sizes), or nothing.
+/// Why a folder is no complete checkpoint (manifest, missing files, sizes), or nothing. Arrays are
+/// not looked at: what the manifest's sum covers was consistent when it was written.
 [[nodiscard]] std::optional<CheckpointFault> incompleteness_of(const std::filesystem::path& folder);
+/// The same of the files that `read` finds in the manifest.
+[[nodiscard]] std::optional<CheckpointFault> incompleteness_of(
+    const std::filesystem::path& folder, const std::function<std::vector<StoredFile>()>& read);
 
 }  // namespace tokenwerk

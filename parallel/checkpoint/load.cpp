@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <set>
+#include <utility>
 
 #include "parallel/checkpoint/checkpoint.h"
 #include "parallel/checkpoint/collective.h"
@@ -18,6 +19,18 @@ namespace tokenwerk {
 namespace fs = std::filesystem;
 namespace {
 
+/// A manifest as rank 0 reads it, once: it may be large.
+struct WholeManifest {
+  std::string text;
+  Manifest manifest;
+};
+WholeManifest read_whole(const fs::path& folder) {
+  const fs::path source = folder / manifest_file;
+  WholeManifest whole{read_text_file(source), {}};
+  whole.manifest = parse_manifest(whole.text, source);
+  return whole;
+}
+
 /// A checkpoint whose manifest has been read.
 struct Opened {
   fs::path folder;
@@ -31,18 +44,13 @@ void read_on_first_rank(Communicator& communicator, const std::function<void()>&
   throw_with_first_rank(communicator, fault.damage);
 }
 
-/// Rank 0 reads, so that thousands of ranks do not ask the file system for one small file. The
-/// others keep only the arrays that they want.
-Opened open_together(Communicator& communicator, const fs::path& folder,
+/// Rank 0 has read, so that thousands of ranks do not ask the file system for one file. The others
+/// keep only the arrays that they want.
+Opened open_together(Communicator& communicator, const fs::path& folder, WholeManifest whole,
                      std::span<const ArrayTarget> targets) {
-  std::string text;
   const fs::path source = folder / manifest_file;
-  Opened opened{folder, {}};
-  read_on_first_rank(communicator, [&] {
-    text = read_text_file(source);
-    opened.manifest = parse_manifest(text, source);
-  });
-  text = broadcast_string(communicator, text);
+  const std::string text = broadcast_string(communicator, whole.text);
+  Opened opened{folder, std::move(whole.manifest)};
   together(communicator, [&] {
     if (communicator.rank() == 0) return;
     std::set<std::string_view> wanted;
@@ -88,18 +96,36 @@ std::vector<fs::path> newest_first(Communicator& communicator, const fs::path& d
   return folders;
 }
 
+/// How a checkpoint is resumed from.
+struct Resuming {
+  std::span<const ArrayTarget> targets;
+  const Alive& alive;
+  const CheckState& check;
+};
+
 /// Why a checkpoint cannot be resumed from, on every rank; `opened` is filled when it can.
-std::string unusable(Communicator& communicator, const fs::path& folder,
-                     std::span<const ArrayTarget> targets, const Alive& alive, Opened& opened) {
+std::string unusable(Communicator& communicator, const fs::path& folder, const Resuming& how,
+                     Opened& opened) {
+  WholeManifest whole;
   CheckpointFault fault;
-  if (communicator.rank() == 0) fault = incompleteness_of(folder).value_or(fault);
+  if (communicator.rank() == 0) {
+    const auto incomplete = incompleteness_of(folder, [&] {
+      whole = read_whole(folder);
+      return whole.manifest.files;
+    });
+    fault = incomplete.value_or(fault);
+  }
   const std::string text = fault.file.empty() ? "" : fault.file + " " + fault.what;
   const bool damage = fault.kind == CheckpointFault::Kind::damage;
   throw_unreadable(communicator, damage ? "" : text);
   const std::string first = broadcast_string(communicator, text);
   if (!first.empty()) return first;
-  opened = open_together(communicator, folder, targets);
-  return damage_of_shards(communicator, folder, opened.manifest.files, {.alive = alive});
+  opened = open_together(communicator, folder, std::move(whole), how.targets);
+  const Manifest& manifest = opened.manifest;
+  together(communicator, [&] {
+    if (how.check) how.check({folder, manifest.step, manifest.state_json});
+  });
+  return damage_of_shards(communicator, folder, manifest.files, {.alive = how.alive});
 }
 
 }  // namespace
@@ -107,9 +133,13 @@ std::string unusable(Communicator& communicator, const fs::path& folder,
 CheckpointState load_checkpoint(Communicator& communicator, const fs::path& path,
                                 std::span<const ArrayTarget> targets, const Alive& alive) {
   std::string folder;
-  read_on_first_rank(communicator, [&] { folder = resolve_checkpoint(path).string(); });
-  const Opened opened =
-      open_together(communicator, broadcast_string(communicator, folder), targets);
+  WholeManifest whole;
+  read_on_first_rank(communicator, [&] {
+    folder = resolve_checkpoint(path).string();
+    whole = read_whole(folder);
+  });
+  folder = broadcast_string(communicator, folder);
+  const Opened opened = open_together(communicator, folder, std::move(whole), targets);
   const std::string damage =
       damage_of_shards(communicator, opened.folder, opened.manifest.files, {.alive = alive});
   TW_CHECK_AS(CheckpointError, damage.empty(), damage);
@@ -119,12 +149,13 @@ CheckpointState load_checkpoint(Communicator& communicator, const fs::path& path
 std::optional<CheckpointState> resume_checkpoint(Communicator& communicator,
                                                  const fs::path& directory,
                                                  std::span<const ArrayTarget> targets,
-                                                 const OnDamaged& on_damaged, const Alive& alive) {
+                                                 const OnDamaged& on_damaged, const Alive& alive,
+                                                 const CheckState& check) {
   const std::vector<fs::path> folders = newest_first(communicator, directory);
   std::vector<std::string> faults;
   for (const fs::path& folder : folders) {
     Opened opened;
-    faults.push_back(unusable(communicator, folder, targets, alive, opened));
+    faults.push_back(unusable(communicator, folder, {targets, alive, check}, opened));
     if (!faults.back().empty()) continue;
     on_first_rank(communicator, [&] {
       for (std::size_t i = 0; i + 1 < faults.size(); ++i) on_damaged(folders[i], faults[i]);

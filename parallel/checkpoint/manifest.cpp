@@ -250,9 +250,9 @@ Manifest parse_share(std::string_view text, const std::filesystem::path& source)
   return parsed(text, source, {}, [](const Manifest&) { return std::vector<std::string>(); });
 }
 
-Manifest read_manifest(const std::filesystem::path& folder) {
+Manifest read_manifest(const std::filesystem::path& folder, const KeepArray& keep) {
   const auto path = folder / manifest_file;
-  return parse_manifest(read_text_file(path), path);
+  return parse_manifest(read_text_file(path), path, keep);
 }
 
 std::string to_text(const std::vector<StoredArray>& arrays) { return lines_of(arrays); }

@@ -75,7 +75,8 @@ using KeepArray = std::function<bool(std::string_view name)>;
 [[nodiscard]] Manifest parse_share(std::string_view text, const std::filesystem::path& source);
 
 /// parse_manifest of the folder's manifest.json.
-[[nodiscard]] Manifest read_manifest(const std::filesystem::path& folder);
+[[nodiscard]] Manifest read_manifest(const std::filesystem::path& folder,
+                                     const KeepArray& keep = {});
 
 /// A list of array parts as JSON, by which ranks tell each other what they hold.
 [[nodiscard]] std::string to_text(const std::vector<StoredArray>& arrays);

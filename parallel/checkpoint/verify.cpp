@@ -28,8 +28,14 @@ std::optional<CheckpointFault> size_fault_of(const fs::path& folder, const Store
 }
 
 std::optional<CheckpointFault> incompleteness_of(const fs::path& folder) {
+  return incompleteness_of(
+      folder, [&] { return read_manifest(folder, [](std::string_view) { return false; }).files; });
+}
+
+std::optional<CheckpointFault> incompleteness_of(
+    const fs::path& folder, const std::function<std::vector<StoredFile>()>& read) {
   try {
-    for (const StoredFile& file : read_manifest(folder).files)
+    for (const StoredFile& file : read())
       if (auto fault = size_fault_of(folder, file)) return fault;
     return std::nullopt;
   } catch (const CheckpointError& error) {

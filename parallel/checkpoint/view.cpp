@@ -1,6 +1,7 @@
 #include "parallel/checkpoint/view.h"
 
 #include "core/log.h"
+#include "parallel/checkpoint/collective.h"
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/folder.h"
 #include "parallel/checkpoint/hdf5_file.h"
@@ -32,17 +33,17 @@ void repair_view(const fs::path& folder, Manifest manifest) {
   const auto fault = fault_of(folder, *manifest.view);
   if (!fault) return;
   log_warning("{}: {}; making it anew", fault->file, fault->what);
-  try {
+  const std::string unmade = fault_of_work([&] {
     const FileSum old = manifest.view->sum;
     manifest.view = write_view(folder, manifest);
     // Another version of HDF5 may lay the same view out in other bytes.
     if (manifest.view && manifest.view->sum != old)
       write_text_file(folder / manifest_file, to_text(manifest));
-  } catch (const CheckpointError& error) {
-    log_warning("{}: cannot be made anew: {}", fault->file, error.what());
-    std::error_code ignored;
-    fs::remove(aside(folder / view_file), ignored);
-  }
+  });
+  if (unmade.empty()) return;
+  log_warning("{}: cannot be made anew: {}", fault->file, unmade);
+  std::error_code ignored;
+  fs::remove(aside(folder / view_file), ignored);
 }
 
 }  // namespace tokenwerk

@@ -17,7 +17,8 @@ inline constexpr std::size_t most_view_sources = 500;
 std::optional<StoredFile> write_view(const std::filesystem::path& folder, const Manifest& manifest);
 
 /// Compares the view with the manifest; when it is missing or damaged, says so in the log and makes
-/// it anew. A view that cannot be made (a read-only folder) is logged too, and nothing more.
+/// it anew. A view that cannot be made (a read-only folder, a disk that
+/// cannot be read back) is logged too, and nothing more.
 void repair_view(const std::filesystem::path& folder, Manifest manifest);
 
 }  // namespace tokenwerk

@@ -2,11 +2,20 @@
 
 #include "launch/checkpoint_saver.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <future>
+#include <thread>
+
+#include "core/log.h"
 #include "launch/local_folder.h"
 #include "launch/save_interval.h"
 #include "parallel/comm/self_communicator.h"
+#include "tests/support/forked_child.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk {
@@ -34,7 +43,7 @@ struct OneRank {
     recipe.checkpoint.local_every = local_every;
     fs::create_directory(folder / "checkpoints");
     auto tier = open_local_tier(self, "h1", recipe);
-    begin_local_session(*tier, folder / "checkpoints", 0);
+    EXPECT_EQ(begin_local_session(*tier, folder / "checkpoints", 0), "");
     saver.emplace(recipe.checkpoint, self, 1, *log, std::nullopt, tier);
   }
   void fill(float value) const {
@@ -187,6 +196,82 @@ TEST(CheckpointSaver, KeepsNoLocalGenerationWhileACheckpointIsWrittenFromTheCopy
     EXPECT_TRUE(rank.is_sound(10));
     EXPECT_EQ(list_generations(rank.saver->local_tier()->folder).size(), 1u);
   }
+}
+
+/// Standard error that takes not one byte more until it is opened.
+class ClosedConsole {
+ public:
+  ClosedConsole() {
+    EXPECT_EQ(pipe2(ends_, O_NONBLOCK), 0);
+    const char block[4096] = {};
+    while (write(ends_[1], block, sizeof block) > 0) continue;
+    EXPECT_EQ(fcntl(ends_[1], F_SETFL, 0), 0);
+    EXPECT_GE(dup2(ends_[1], STDERR_FILENO), 0);
+  }
+  ClosedConsole(const ClosedConsole&) = delete;
+  ClosedConsole& operator=(const ClosedConsole&) = delete;
+  void open() const {
+    char block[4096];
+    while (read(ends_[0], block, sizeof block) > 0) continue;
+  }
+
+ private:
+  int ends_[2] = {};
+};
+
+/// Rank 0 is held up in pruning, where it wants to tell what it removes.
+int keep_a_generation_while_rank_0_publishes() {
+  OneRank rank;
+  rank.recipe.checkpoint.keep = 1;
+  rank.keep({5});
+  open_log(0, "");
+  rank.saver->save(rank.at(10));
+  rank.saver->wait_for_copy();
+  fs::create_directory(rank.folder / "checkpoints/step-00000003.removing");
+  while (rank.saver->flags(11).writing) continue;
+  const ClosedConsole console;
+  (void)rank.saver->advance(11, {});  // publishes from now on
+  rank.fill(25.0f);
+  const StepFlags due = rank.saver->advance(25, {.writing = true, .save_local = true});
+  EXPECT_TRUE(due.save_local);
+  rank.saver->save(rank.at(25), due);
+  auto copied = std::async(std::launch::async, [&] { rank.saver->wait_for_copy(); });
+  EXPECT_EQ(copied.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+  EXPECT_TRUE(rank.saver->flags(26).writing);
+  console.open();
+  copied.get();
+  rank.saver->wait();
+  EXPECT_TRUE(rank.is_sound(10));
+  EXPECT_EQ(list_generations(rank.saver->local_tier()->folder).size(), 1u);
+  return testing::Test::HasFailure() ? 2 : 0;
+}
+
+TEST(CheckpointSaver, WaitsForNoCopyBehindWhatRank0Publishes) {
+  EXPECT_EQ(test::exit_status(test::in_child(keep_a_generation_while_rank_0_publishes)), 0);
+}
+
+/// The thread that writes cannot list folders, the one that trains can.
+int save_where_older_ones_cannot_be_listed() {
+  OneRank rank;
+  rank.recipe.checkpoint.keep = 1;
+  bool refused = false;
+  std::thread([&] {
+    refused = test::refuse({SYS_getdents64, EIO, {}});
+    rank.saver.emplace(rank.recipe.checkpoint, rank.self, 1, *rank.log, std::nullopt);
+  }).join();
+  if (!refused) return 1;
+  for (const Index step : {10, 20}) {
+    rank.saver->save(rank.at(step));
+    rank.saver->wait();
+    EXPECT_TRUE(rank.is_sound(step));
+  }
+  EXPECT_TRUE(rank.saver->finish(rank.at(20)));
+  EXPECT_TRUE(fs::exists(rank.checkpoint(10)));
+  return testing::Test::HasFailure() ? 2 : 0;
+}
+
+TEST(CheckpointSaver, GoesOnThoughOlderCheckpointsCannotBeListed) {
+  EXPECT_EQ(test::exit_status(test::in_child(save_where_older_ones_cannot_be_listed)), 0);
 }
 
 TEST(SaveInterval, IsYoungsFirstOrderOne) {

@@ -3,10 +3,15 @@
 #include "launch/local_folder.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
+
+#include "launch/exit_code.h"
 #include "parallel/checkpoint/local/local_resume.h"
 #include "parallel/checkpoint/local/local_save.h"
 #include "parallel/comm/self_communicator.h"
+#include "tests/support/forked_child.h"
 #include "tests/support/temporary_folder.h"
 
 namespace tokenwerk {
@@ -28,7 +33,18 @@ struct Attempts {
   [[nodiscard]] LocalTier open(const std::string& host, const std::string& resume = "latest") {
     return open(host, resume, checkpoints);
   }
-  void begin(LocalTier& tier, Index step) const { begin_local_session(tier, checkpoints, step); }
+  void begin(LocalTier& tier, Index step) const {
+    EXPECT_EQ(begin_local_session(tier, checkpoints, step), "");
+  }
+  /// The exit code of a run that cannot open its tier.
+  [[nodiscard]] ExitCode refusal(const std::string& resume) {
+    try {
+      (void)open("h1", resume);
+    } catch (const SharedError& error) {
+      return error.code;
+    }
+    return ExitCode::done;
+  }
   void keep(const LocalTier& tier, Index step, float number) const {
     const ArrayPart part{"w", {1}, Box::whole({1}), {&number, {1}, 1, DType::f32, nullptr}};
     LocalSave save(tier, step, {&part, 1}, "{}");
@@ -98,6 +114,75 @@ TEST(LocalFolder, ACopyOfTheCheckpointsIsAnotherRunAndAFreshOneRemovesWhatItFind
   EXPECT_EQ(run.newest(run.open("h1")), 1);
   EXPECT_EQ(run.newest(run.open("h1", "never")), 0);
   EXPECT_FALSE(fs::exists(tier.folder));
+}
+
+/// Nothing can be written aside as this file.
+void block(const fs::path& file) { test::write_file(file.string() + ".writing/x", "in the way"); }
+
+TEST(LocalFolder, AStartThatCannotBeWrittenKeepsNothingUntilItIs) {
+  Attempts run;
+  EXPECT_EQ(run.refusal("latest"), ExitCode::done);
+  const fs::path marker = local_marker_file(run.checkpoints);
+  LocalTier first = run.open("h1", "never");
+  run.begin(first, 0);
+  run.keep(first, 10, 1);
+  run.keep(first, 20, 2);
+  LocalTier second = run.open("h1");
+  block(marker);
+  EXPECT_NE(begin_local_session(second, run.checkpoints, 10), "");
+  EXPECT_EQ(second.unwritten, 10);
+  EXPECT_EQ(second.sessions, first.sessions);
+  EXPECT_EQ(run.refusal("never"), ExitCode::wrong_machine);  // another run would mix with it
+  fs::remove_all(marker.string() + ".writing");
+  run.begin(second, 15);
+  EXPECT_EQ(second.unwritten, std::nullopt);
+  EXPECT_EQ(run.newest(run.open("h1")), 1);  // it went on from step 10
+  run.keep(second, 30, 3);
+  EXPECT_EQ(run.newest(run.open("h1")), 3);
+}
+
+TEST(LocalMarker, ThatIsDamagedIsSetAsideUnlessTheRunWouldBeginAnew) {
+  Attempts run;
+  const fs::path marker = local_marker_file(run.checkpoints);
+  LocalTier tier = run.open("h1", "never");
+  run.begin(tier, 0);
+  run.keep(tier, 10, 1);
+  test::write_file(marker, "");
+  EXPECT_EQ(run.refusal("latest"), ExitCode::wrong_data);
+  EXPECT_TRUE(fs::exists(marker));
+  fs::create_directory(run.checkpoints / "step-00000008");
+  EXPECT_EQ(run.newest(run.open("h1")), 0);
+  EXPECT_TRUE(fs::exists(marker.string() + ".damaged"));
+  EXPECT_TRUE(fs::exists(tier.folder));
+}
+
+TEST(LocalMarker, ThatCannotBeReadIsNotTakenForNone) {
+  Attempts run;
+  const fs::path marker = local_marker_file(run.checkpoints), kept = run.checkpoints / "kept";
+  LocalTier tier = run.open("h1", "never");
+  run.begin(tier, 0);
+  run.keep(tier, 10, 1);
+  fs::rename(marker, kept);
+  fs::create_symlink(marker.filename(), marker);  // no reader gets through, not even root
+  for (const char* resume : {"never", "latest"})
+    EXPECT_EQ(run.refusal(resume), ExitCode::wrong_machine);
+  fs::rename(kept, marker);
+  EXPECT_EQ(run.newest(run.open("h1")), 1);
+}
+
+TEST(LocalMarker, IsOnTheDiskBeforeItHasItsName) {
+  Attempts run;
+  LocalTier tier = run.open("h1", "never");
+  run.begin(tier, 0);
+  const std::string before = test::read_file(local_marker_file(run.checkpoints));
+  const pid_t child = test::in_child([&] {
+    if (!test::refuse({SYS_fsync, EIO, {}})) return 1;
+    EXPECT_THROW(write_local_marker(run.checkpoints, marker_of(tier, run.checkpoints, 10)),
+                 DeviceError);
+    return testing::Test::HasFailure() ? 2 : 0;
+  });
+  EXPECT_EQ(test::exit_status(child), 0);
+  EXPECT_EQ(test::read_file(local_marker_file(run.checkpoints)), before);
 }
 
 TEST(LocalMarker, IsReadBackAndKnowsTheNewestGenerationThatCounts) {

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "tests/support/small_disk.h"
 #include "tests/support/training.h"
 
 namespace tokenwerk {
@@ -233,6 +234,28 @@ TEST_F(Local, AfterARewindNothingGoesOnFromWhatAnotherHostHoldsFromBeforeIt) {
   const CommandResult result = folder_.train(1, "run", flags);
   EXPECT_THAT(result.output, HasSubstr("resumes after step 8"));
   EXPECT_EQ(folder_.losses("run"), folder_.losses("whole"));
+}
+
+TEST_F(Local, ARunGoesOnThoughTheSharedDiskIsFullAndKeepsGenerationsOnceItIsNot) {
+  const test::SmallDisk disk(folder_.path() / "run", "4m");
+  if (!disk.mounted()) GTEST_SKIP() << "mounts no disk: not root";
+  kill(2, "run", {"--checkpoint.every", "8"});
+  const fs::path ballast = folder_.path() / "run/ballast";
+  test::fill(ballast);
+  const auto patience = std::chrono::seconds(60);
+  RunningCommand second(
+      folder_.command(2, "run",
+                      with({"--checkpoint.resume", "latest", "--training.steps", "100000"})),
+      folder_.path(), training_environment());
+  for (const char* said : {"no local generation is kept until it can be written",
+                           "resumes after step 10", "step 15: local generation not kept: "})
+    EXPECT_TRUE(second.wait_for_output(said, patience)) << second.output();
+  EXPECT_EQ(files("rank-00000.h5").size(), 1u);  // that of step 10 still is the newest that counts
+  fs::remove(ballast);
+  EXPECT_TRUE(second.wait_for_output("local generation kept on this host", patience))
+      << second.output();
+  second.send(SIGUSR1);
+  EXPECT_EQ(second.wait().exit_code, 75) << second.output();
 }
 
 using LongLocal = Local;

@@ -93,7 +93,7 @@ std::vector<Generation> found_generations(const LocalTier& tier, Index above) {
 
 std::optional<LocalResume> resume_local(const LocalTier& tier, Index above,
                                         std::span<const ArrayTarget> targets,
-                                        const std::function<void(const CheckpointState&)>& check) {
+                                        const CheckState& check) {
   for (const Generation& generation : found_generations(tier, above)) {
     const Survey survey = survey_generation(tier, generation);
     std::string fault = survey.fault;

@@ -1,7 +1,6 @@
 #pragma once
 /// Going on from what the hosts hold.
 
-#include <functional>
 #include <optional>
 #include <span>
 
@@ -25,8 +24,8 @@ struct LocalResume {
 /// (`rank-00003.h5.damaged`). Rank 0 logs why newer generations are passed over. `check` throws
 /// where the state is that of another run; then all ranks throw CheckpointError. Nothing where
 /// there is no whole generation; the targets then hold anything.
-[[nodiscard]] std::optional<LocalResume> resume_local(
-    const LocalTier& tier, Index above, std::span<const ArrayTarget> targets,
-    const std::function<void(const CheckpointState&)>& check);
+[[nodiscard]] std::optional<LocalResume> resume_local(const LocalTier& tier, Index above,
+                                                      std::span<const ArrayTarget> targets,
+                                                      const CheckState& check);
 
 }  // namespace tokenwerk

@@ -20,14 +20,6 @@ namespace {
 
 constexpr std::uint64_t block_bytes = std::uint64_t{16} << 20;
 
-/// Appears under its name only when it is whole; not synced.
-void write_index(const fs::path& path, std::string_view text) {
-  const fs::path written = aside(path);
-  const FileDescriptor file = open_file(written, O_WRONLY | O_CREAT | O_TRUNC);
-  write_all(written, file, text);
-  rename_path(written, path);
-}
-
 /// The next bytes of a file that was just written.
 std::string next_block(const fs::path& path, const FileDescriptor& file, std::size_t bytes) {
   std::string block(bytes, '\0');
@@ -66,7 +58,7 @@ void LocalSave::write_shard() {
                        .sum = sum_,
                        .arrays = writer_->arrays(),
                        .state_json = state_json_});
-  write_index(folder_ / mine_.index(), index_);
+  write_text_file(folder_ / mine_.index(), index_, Sync::none);
 }
 
 void LocalSave::hand_over() {
@@ -125,7 +117,7 @@ void LocalSave::check_copies() noexcept {
       const FileSum sum = parse_index(copy.index, file).sum;
       TW_CHECK_AS(CheckpointError, sum.bytes == 0 || checksum_file(file) == sum, file.string(),
                   ": is not what rank ", copy.shard.rank, " sent");
-      write_index(folder_ / copy.shard.index(), copy.index);
+      write_text_file(folder_ / copy.shard.index(), copy.index, Sync::none);
     }
   });
 }

@@ -46,6 +46,9 @@ struct LocalTier {
   HostMap hosts;
   std::filesystem::path folder;        ///< of this run, on this host
   std::vector<LocalSession> sessions;  ///< of this run; what it keeps is of the last one
+  /// The run went on from this step, which could not be written down yet: until it is, nothing may
+  /// be kept.
+  std::optional<Index> unwritten = {};
 
   [[nodiscard]] int host() const;
   [[nodiscard]] int place() const;  ///< among the ranks of this host

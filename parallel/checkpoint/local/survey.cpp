@@ -39,9 +39,17 @@ std::string checked_sum(const fs::path& folder, const LocalShard& shard) {
   return sum;
 }
 
-/// What this rank has looked at: {"sound": [[3, 0, "sum of the index"], ...], "damaged": ["..."]}.
-Json look(const LocalTier& tier, const fs::path& folder) {
+/// What this rank has looked at.
+struct Looked {
+  /// {"sound": [[3, 0, "sum of the index"], ...], "damaged": ["..."]}
   Json report{{"sound", Json::array()}, {"damaged", Json::array()}};
+  std::vector<LocalShard> damaged;
+};
+
+/// Renames nothing: the others of the host divide the same names among them.
+Looked look(const LocalTier& tier, const fs::path& folder) {
+  Looked looked;
+  Json& report = looked.report;
   std::vector<LocalShard> shards;
   const std::string fault = fault_of_work([&] { shards = list_shards(folder); });
   if (!fault.empty()) report["damaged"].push_back(fault);
@@ -52,11 +60,11 @@ Json look(const LocalTier& tier, const fs::path& folder) {
     if (wrong.empty()) {
       report["sound"].push_back({shards[i].rank, shards[i].holding == Holding::copy ? 1 : 0, sum});
     } else {
-      set_aside(folder, shards[i]);
+      looked.damaged.push_back(shards[i]);
       report["damaged"].push_back(wrong + "; set aside");
     }
   }
-  return report;
+  return looked;
 }
 
 void add_reports(const LocalTier& tier, const std::vector<std::string>& reports, Survey& survey) {
@@ -109,7 +117,10 @@ Survey survey_generation(const LocalTier& tier, const Generation& generation) {
   Survey survey;
   survey.generation = generation;
   const fs::path folder = tier.folder / generation.name;
-  add_reports(tier, gather_strings(*tier.ranks, look(tier, folder).dump()), survey);
+  const Looked looked = look(tier, folder);
+  const std::vector<std::string> reports = gather_strings(*tier.ranks, looked.report.dump());
+  for (const LocalShard& shard : looked.damaged) set_aside(folder, shard);  // all have looked
+  add_reports(tier, reports, survey);
   if (!survey.fault.empty()) return survey;  // the same on every rank, as what follows
   const std::vector<std::string> all =
       gather_strings(*tier.ranks, indexes_for_all(tier, survey, folder));

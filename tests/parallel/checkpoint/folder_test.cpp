@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -83,6 +85,54 @@ TEST(Prune, DamagedOnesNeitherCountNorGo) {
   fs::resize_file(folder.path() / "step-00000030/rank-00000.h5", 10);
   prune_checkpoints(folder.path(), {.keep = 1, .keep_every = 0});
   EXPECT_THAT(steps_in(folder.path()), ElementsAre(20, 30, 40));
+}
+
+/// Counts how often a file is opened.
+class Opens {
+ public:
+  explicit Opens(const fs::path& file) : watch_(inotify_init1(IN_NONBLOCK)) {
+    EXPECT_GE(inotify_add_watch(watch_.get(), file.c_str(), IN_OPEN | IN_CLOSE), 0);
+  }
+  /// Since the last call. The system tells equal events that follow each other once: hence those
+  /// of closing between them.
+  [[nodiscard]] Index count() const {
+    inotify_event events[64];
+    const ssize_t bytes = read(watch_.get(), events, sizeof events);
+    const auto known = bytes > 0 ? static_cast<std::size_t>(bytes) / sizeof(inotify_event) : 0;
+    return std::count_if(events, events + known,
+                         [](const inotify_event& event) { return (event.mask & IN_OPEN) != 0; });
+  }
+
+ private:
+  FileDescriptor watch_;
+};
+
+TEST(Prune, ReadsNoManifestOfWhatStaysAnyhow) {
+  const TemporaryFolder folder;
+  for (Index step : {10, 20, 30, 40}) save(folder.path(), step);
+  const Opens marked(folder / "step-00000020/manifest.json");
+  const Opens newest(folder / "step-00000040/manifest.json");
+  prune_checkpoints(folder.path(), {.keep = 1, .keep_every = 20});
+  EXPECT_THAT(steps_in(folder.path()), ElementsAre(20, 40));
+  EXPECT_EQ(marked.count(), 0);
+  EXPECT_EQ(newest.count(), 1);
+}
+
+TEST(Resume, ReadsTheManifestOnceAndRefusesAnotherRunBeforeAnyShard) {
+  const TemporaryFolder folder;
+  save(folder.path(), 10);
+  const Opens manifest(folder / "step-00000010/manifest.json");
+  const Opens shard(folder / "step-00000010/rank-00000.h5");
+  const auto check = [](const CheckpointState& state) {
+    EXPECT_EQ(state.step, 10);
+    TW_RAISE(CheckpointError, "another run");
+  };
+  const auto resume = [&](Communicator& c) {
+    (void)resume_checkpoint(c, folder.path(), {}, pass_over_checkpoint, {}, check);
+  };
+  EXPECT_THAT(run_ranks(2, resume), Each("another run"));
+  EXPECT_EQ(manifest.count(), 1);
+  EXPECT_EQ(shard.count(), 0);
 }
 
 TEST(Save, ReplacesACheckpointOfTheSameStep) {

@@ -7,6 +7,7 @@
 
 #include "parallel/checkpoint/durable.h"
 #include "parallel/checkpoint/shard_look.h"
+#include "parallel/checkpoint/view.h"
 #include "tests/parallel/checkpoint/checkpoint_sample.h"
 #include "tests/parallel/checkpoint/rank_threads.h"
 #include "tests/support/forked_child.h"
@@ -89,6 +90,21 @@ TEST(UnreadableCheckpoint, MayBeSoOnceItIsOpen) {
     return testing::Test::HasFailure() ? 2 : 0;
   });
   EXPECT_EQ(exit_status(child), 0);
+}
+
+TEST(UnreadableCheckpoint, MayBeSoForTheViewThatIsMadeAnew) {
+  const TemporaryFolder folder;
+  save(folder.path(), 1);
+  const fs::path step = folder / "step-00000001";
+  fs::remove(step / "model.h5");
+  const pid_t child = in_child([&] {
+    const Manifest manifest = read_manifest(step);
+    if (!refuse({SYS_read, EIO, RefusedCall::Argument{2, 4 << 20}})) return 1;
+    repair_view(step, manifest);  // on rank 0 alone: what it throws nobody else hears of
+    return fs::exists(step / "model.h5") ? 2 : 0;
+  });
+  EXPECT_EQ(exit_status(child), 0);
+  EXPECT_FALSE(fs::exists(step / "model.h5.writing"));
 }
 
 /// A rank whose file is large lets the others know each turn that it goes on.

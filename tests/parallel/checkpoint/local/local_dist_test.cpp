@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <set>
 
 #include "parallel/checkpoint/local/local_resume.h"
 #include "parallel/checkpoint/local/local_save.h"
+#include "parallel/checkpoint/local/survey.h"
 #include "parallel/comm/control.h"
 #include "tests/parallel/checkpoint/checkpoint_sample.h"
 #include "tests/support/mpi_test.h"
@@ -159,6 +161,29 @@ TEST_F(LocalTierTest, ADamagedShardIsSetAsideAndItsCopyTaken) {
   if (world.comm->rank() == 0) {
     EXPECT_TRUE(fs::exists(folder / "rank-00000.h5.damaged"));
     EXPECT_FALSE(fs::exists(folder / "rank-00000.json"));
+  }
+}
+
+TEST_F(LocalTierTest, ADamagedShardHidesNoOtherOfItsHost) {
+  const LocalTier tier = disks.tier(world.comm->size());  // all on one host
+  keep(tier, 10, arrays, 0);
+  const Generation generation = list_generations(tier.folder).at(0);
+  const fs::path folder = tier.folder / generation.name;
+  std::set<int> rest;
+  for (const LocalShard& shard : list_shards(folder))
+    if (shard.rank > 0) rest.insert(shard.rank);
+  world.comm->barrier();
+  if (world.comm->rank() == 0) fs::resize_file(folder / "rank-00000.h5", 10);
+  for (int round = 0; round < 10; ++round) {  // who looks first is a matter of chance
+    world.comm->barrier();
+    std::set<int> found;
+    for (const auto& [rank, hosts] : survey_generation(tier, generation).holders)
+      found.insert(rank);
+    EXPECT_EQ(found, rest);
+    world.comm->barrier();
+    if (world.comm->rank() > 0) continue;
+    for (const std::string name : {"rank-00000.json", "rank-00000.h5"})
+      fs::rename(folder / (name + ".damaged"), folder / name);
   }
 }
 
