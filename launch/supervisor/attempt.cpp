@@ -49,6 +49,8 @@ class Watch {
  private:
   void take(const std::string& line) {
     std::fprintf(stderr, "%s\n", line.c_str());
+    if (line.starts_with("-----")) reported_ = true;  // mpirun's report on the end
+    if (!reported_ && !line.empty()) end_.last_words = line;
     if (const auto blame = blame_of(line); blame && end_.blames.size() < most_blames)
       end_.blames.push_back(*blame);
   }
@@ -108,7 +110,7 @@ class Watch {
   const StopSignals& stop_;
   std::optional<Heartbeat> before_;  ///< as it stood when this began
   AttemptEnd end_;
-  bool has_stepped_ = false;
+  bool has_stepped_ = false, reported_ = false;
   Clock::time_point started_at_ = Clock::now(), heard_at_ = started_at_;
   std::optional<Clock::time_point> asked_at_;
   Clock::time_point told_at_;

@@ -43,6 +43,7 @@ struct AttemptEnd {
   double silent_seconds = 0;  ///< since the last sign of life
   std::optional<Heartbeat> last;
   std::vector<Blame> blames;
+  std::string last_words;  ///< the last line on standard error before the starter's own report
 };
 
 /// Runs the command to its end. The first stop signal is passed on as SIGUSR1, which mpirun and

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "parallel/checkpoint/checkpoint.h"
+#include "parallel/checkpoint/folder.h"
 
 namespace tokenwerk {
 namespace fs = std::filesystem;
@@ -33,6 +34,10 @@ bool SavedProgress::look() {
     log_warning("{}", error.what());
     return false;
   }
+}
+
+Index SavedProgress::step() const {
+  return step_of(fs::path(checkpoint_).filename().string()).value_or(-1);
 }
 
 std::string SavedProgress::from() const {

@@ -25,6 +25,8 @@ class SavedProgress {
   [[nodiscard]] const std::optional<LocalMarker>& local() const { return local_; }
   /// What a restart goes on from, in words.
   [[nodiscard]] std::string from() const;
+  /// That of the newest checkpoint; -1: there is none.
+  [[nodiscard]] Index step() const;
   /// The age of the newest, now; of none, infinite.
   [[nodiscard]] double seconds_since_saved() const;
 

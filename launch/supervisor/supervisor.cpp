@@ -12,6 +12,7 @@
 #include "launch/events.h"
 #include "launch/exit_code.h"
 #include "launch/supervisor/attempt.h"
+#include "launch/supervisor/end_event.h"
 #include "launch/supervisor/host_choice.h"
 #include "launch/supervisor/saved_progress.h"
 
@@ -60,7 +61,8 @@ class Supervisor {
   [[nodiscard]] std::vector<RecipeFlag> flags() const;
   void event(const RunEvent& event) const;
   [[nodiscard]] int give_up(const std::string& why) const;
-  [[nodiscard]] int stopped(int code);
+  [[nodiscard]] int stopped(const AttemptEnd& end);
+  [[nodiscard]] int ended_for_good(const AttemptEnd& end) const;
 
   const SupervisorOptions& options_;
   const StopSignals& stop_;
@@ -106,8 +108,8 @@ int Supervisor::run() {
     }
     const bool saved = code == static_cast<int>(ExitCode::stopped_by_signal);
     // mpirun that is stopped before it has started a rank ends with 0.
-    if (end.stopped && (saved || !end.last || !is_final(code, number_))) return stopped(code);
-    if (is_final(code, number_)) return code;
+    if (end.stopped && (saved || !end.last || !is_final(code, number_))) return stopped(end);
+    if (is_final(code, number_)) return ended_for_good(end);
     keep_recipe();
     record_death(end);
     count_failures(end);
@@ -119,7 +121,7 @@ int Supervisor::run() {
              saved_.from());
     pause(seconds);
     const bool placed = wait_for_hosts();
-    if (stop_.count() > 0) return stopped(code);
+    if (stop_.count() > 0) return stopped(end);
     if (!placed) return give_up("too few hosts are left for one replica of the model");
   }
 }
@@ -171,21 +173,8 @@ double Supervisor::lost_seconds(const AttemptEnd& end) const {
 
 void Supervisor::record_death(const AttemptEnd& end) {
   died_at_ = unix_seconds_now();
-  RunEvent death{.name = end.hung ? "hang" : "died",
-                 .attempt = number_,
-                 .ranks = placement_.ranks,
-                 .exit_code = end.exit_code,
-                 .seconds_lost = lost_seconds(end)};
-  if (end.last && end.last->phase != loading_phase) death.step = end.last->step;
-  if (!end.blames.empty()) {
-    death.rank = end.blames.front().rank;
-    death.host = end.blames.front().host;
-    if (death.host.empty() && death.rank) death.host = host_of_rank(placement_, *death.rank);
-    death.what = end.blames.front().text;
-  } else if (end.hung) {
-    death.what = fmt::format("no sign of life for {:.0f} s{}", end.silent_seconds,
-                             end.last ? " while " + end.last->phase : " since the start");
-  }
+  RunEvent death = death_of(end, placement_, number_);
+  death.seconds_lost = lost_seconds(end);
   event(death);
   log_warning("attempt {} {} with code {} after {:.0f} s{}", number_,
               end.hung ? "hung and was killed," : "ended", end.exit_code, end.seconds,
@@ -268,14 +257,23 @@ int Supervisor::give_up(const std::string& why) const {
   return static_cast<int>(ExitCode::wrong_machine);
 }
 
-int Supervisor::stopped(int code) {
+int Supervisor::stopped(const AttemptEnd& end) {
   const int saved = static_cast<int>(ExitCode::stopped_by_signal);
   (void)saved_.look();
+  const bool is_saved = end.exit_code == saved || (end.last && saved_.step() >= end.last->step);
   const std::string what =
-      code == saved ? "saved" : "not known to be saved: resuming goes on from " + saved_.from();
-  event({.name = "stopped", .attempt = number_, .exit_code = code, .what = what});
-  if (code != saved) log_warning("stopped with code {}, {}", code, what);
+      is_saved ? "saved" : "not known to be saved: resuming goes on from " + saved_.from();
+  event({.name = "stopped", .attempt = number_, .exit_code = end.exit_code, .what = what});
+  if (!is_saved) log_warning("stopped with code {}, {}", end.exit_code, what);
   return saved;
+}
+
+/// Of a run that never began, its error is all there is to say.
+int Supervisor::ended_for_good(const AttemptEnd& end) const {
+  const bool is_fault = end.exit_code == static_cast<int>(ExitCode::wrong_data) ||
+                        end.exit_code == static_cast<int>(ExitCode::wrong_recipe);
+  if (is_fault && (number_ > 1 || end.last)) event(final_end_of(end, number_));
+  return end.exit_code;
 }
 
 }  // namespace
