@@ -99,8 +99,9 @@ struct CheckpointSection {
   StepInterval every{1000};          ///< 0: only at the end; auto: by cost and mtbf_hours
   std::optional<double> mtbf_hours;  ///< mean time between failures of the whole run
   std::optional<bool> async;
-  Index keep = 3;        ///< newest ones kept; 0: all
-  Index keep_every = 0;  ///< steps divisible by it are kept for good; 0: none
+  Index keep = 3;                  ///< newest ones kept; 0: all
+  Index keep_every = 0;            ///< steps divisible by it are kept for good; 0: none
+  double last_save_seconds = 600;  ///< the last one of a run is tried again so long
   std::string resume = "never";
   std::optional<std::string> local = {};  ///< folder on each host; {host} is its name
   StepInterval local_every = {};

@@ -139,6 +139,8 @@ std::vector<RecipeKey> keys_of_what_a_run_leaves() {
       {TW_KEY(checkpoint, keep), not_negative, {}, "", "newest checkpoints kept; 0: all"},
       {TW_KEY(checkpoint, keep_every), not_negative, {}, "",
        "checkpoints at multiples of it are kept for good; 0: none"},
+      {TW_KEY(checkpoint, last_save_seconds), not_negative, {}, "",
+       "how long the last checkpoint of a run is tried again where it cannot be written"},
       {TW_KEY(checkpoint, resume), text, {}, "",
        "never, latest (step 0 if there is none) or the path of a checkpoint"},
       {TW_KEY(checkpoint, local), text, {}, "none",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "core/log.h"
 #include "core/seconds.h"
@@ -129,11 +130,31 @@ ExitCode TrainingRun::train(const StopRequest& stop) {
     if (verification_.due(state_.step) && !now.due()) verify();
     if (now.due()) saver_->save(savable(), now);
   }
-  const bool saved = saver_->finish(savable());
+  const bool saved = save_last(stopped, stop);
   log_->finish();
   trace_.finish(control_);
   if (const std::string sent = traffic_.text(control_); !sent.empty()) log_info("{}", sent);
   return ended(stopped && state_.step < last, saved);
+}
+
+/// What a run has computed to its end is in memory alone: it waits for a disk that is full. All
+/// ranks count the same seconds.
+bool TrainingRun::save_last(bool stopped, const StopRequest& stop) {
+  constexpr double longest_pause = 30;
+  bool saved = saver_->finish(savable());
+  double left = recipe_.checkpoint.last_save_seconds;
+  for (double pause = 1; !saved && !stopped && left > 0;
+       pause = std::min(2 * pause, longest_pause)) {
+    pause = std::min(pause, left);
+    if (environment_.rank() == 0)
+      log_warning("the last checkpoint is tried again in {:.0f} s, and for {:.0f} s", pause, left);
+    std::this_thread::sleep_for(std::chrono::duration<double>(pause));
+    left -= pause;
+    heartbeat_->beat("saving", state_.step);
+    stopped = !all_ok(control_, !stop.received());
+    if (!stopped) saved = saver_->finish(savable());
+  }
+  return saved;
 }
 
 /// The exit code, and in words what it leaves to do.

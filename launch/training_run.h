@@ -52,6 +52,7 @@ class TrainingRun {
   void verify();
   [[nodiscard]] Savable savable();
   [[nodiscard]] ExitCode ended(bool stopped, bool saved);
+  [[nodiscard]] bool save_last(bool stopped, const StopRequest& stop);
   /// The batch of the next step, with the faults on request that are due in it.
   [[nodiscard]] StepBatches batches(SampleRange places);
   /// What is wrong was dealt with; whether the step counts.

@@ -85,8 +85,14 @@ TEST(Save, ThatFailsOnAFullDiskStopsNoTrainingAndTheLastOneEndsWith4) {
     folder.train(ranks, "whole", {"--checkpoint.every", "5"});
     const SmallDisk disk(folder.path() / "run/checkpoints", "700k");  // room for one checkpoint
     if (!disk.mounted()) GTEST_SKIP() << "mounts no disk: not root";
-    const std::vector<std::string> flags{"--checkpoint.every",  "5",     "--checkpoint.keep", "1",
-                                         "--checkpoint.resume", "latest"};
+    const std::vector<std::string> flags{"--checkpoint.every",
+                                         "5",
+                                         "--checkpoint.keep",
+                                         "1",
+                                         "--checkpoint.resume",
+                                         "latest",
+                                         "--checkpoint.last_save_seconds",
+                                         "0"};
     const int last = ranks == 1 ? 20 : 18;  // due anyhow, or not
     std::vector<std::string> until = flags;
     until.insert(until.end(), {"--training.stop_after", std::to_string(last)});
@@ -135,6 +141,24 @@ TEST(Save, TheWholeRunOnAFullDiskGoesOnAndLosesNoLine) {
     EXPECT_THAT(folder.bytes("run/events.jsonl"), HasSubstr("save_failed"));
     EXPECT_EQ(folder.tokenwerk({"checkpoint", "verify", "run/checkpoints"}).exit_code, 0);
     fill(ballast);  // the next one begins on a full disk
+  }
+}
+
+TEST(Save, TheLastCheckpointWaitsForRoom) {
+  const TrainingFolder folder(gpt_model);
+  for (const char* room : {"10m", "100k"}) {
+    const std::string run = std::string("run") + room;
+    const SmallDisk disk(folder.path() / run / "checkpoints", "100k");
+    if (!disk.mounted()) GTEST_SKIP() << "mounts no disk: not root";
+    RunningCommand command(folder.command(2, run), folder.path(), training_environment());
+    EXPECT_TRUE(command.wait_for_output("the last checkpoint is tried again", patience))
+        << command.output();
+    disk.resize(room);
+    const bool saves = room == std::string("10m");
+    if (!saves) command.send(SIGUSR1);
+    EXPECT_EQ(command.wait().exit_code, saves ? 0 : 4) << command.output();
+    EXPECT_EQ(std::filesystem::exists(folder.path() / folder.checkpoint(run, 20)), saves);
+    EXPECT_EQ(folder.steps(run).size(), 20u);
   }
 }
 
