@@ -53,6 +53,7 @@ std::string check_run(const std::filesystem::path& file, const std::vector<Recip
                        .config = config,
                        .vocabulary_known = known,
                        .fullest = fullest,
+                       .device_memory = options.device_memory,
                        .data = data_text(recipe)});
 }
 

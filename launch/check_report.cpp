@@ -96,8 +96,10 @@ std::string local_text(const Recipe& recipe) {
 std::string memory_text(const CheckedRun& run) {
   const RankState& s = run.fullest;
   std::string text =
-      line("memory", fmt::format("rank {} holds most: {}; activations are not counted", s.rank,
-                                 size_text(s.total())));
+      line("memory",
+           fmt::format("rank {} holds most: {}; activations are not counted{}", s.rank,
+                       size_text(s.total()),
+                       run.device_memory ? ": --device-memory must have room for them too" : ""));
   const auto add = [&](std::string_view label, std::size_t bytes) {
     if (bytes > 0)
       text += entry(label, fmt::format("{:>15} bytes  {:>10}", bytes, size_text(bytes)));
@@ -108,6 +110,7 @@ std::string memory_text(const CheckedRun& run) {
   add("master weights", s.master);
   add("sums of a step", s.sums);
   add("together", s.total());
+  if (run.device_memory) add("left for the rest", *run.device_memory - s.total());
   return text;
 }
 

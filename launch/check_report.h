@@ -16,7 +16,8 @@ struct CheckedRun {
   ModelConfig config;
   bool vocabulary_known = true;  ///< otherwise the configuration's stands for the tokenizer's
   RankState fullest;
-  std::string data;  ///< whether the data are there
+  std::optional<std::size_t> device_memory;  ///< of each rank
+  std::string data;                          ///< whether the data are there
 };
 
 /// Model, layout, batch, run, schedule, memory, and the groups of some ranks, a paragraph each.

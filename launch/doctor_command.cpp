@@ -46,7 +46,7 @@ void add_allocation_options(CLI::App& command, DoctorArguments& doctor) {
       ->capture_default_str();
   add("--inject", doctor.injections,
       "Break something on purpose, for tests: slow:rank=1,\nseconds=0.2 (a step is a pass; "
-      "launch/README.md)",
+      "launch/supervisor/README.md)",
       "FAULT")
       ->take_all();
 }

@@ -145,12 +145,19 @@ std::vector<Injection> read_injections(const std::vector<std::string>& texts) {
   return out;
 }
 
-void check_injections(const std::vector<Injection>& injections, Index ranks) {
+void check_injected_ranks(const std::vector<Injection>& injections, Index ranks) {
   Faults faults;
   for (const Injection& injection : injections)
     if (injection.rank >= ranks)
-      faults.add("--inject", "",
-                 fmt::format("rank {} of ranks 0 to {}", injection.rank, ranks - 1));
+      faults.add(where, "", fmt::format("rank {} of ranks 0 to {}", injection.rank, ranks - 1));
+  faults.raise(where);
+}
+
+void check_injected_steps(const std::vector<Injection>& injections, Index steps) {
+  Faults faults;
+  for (const Injection& injection : injections)
+    if (injection.step > steps)
+      faults.add(where, "", fmt::format("step {} of steps 1 to {}", injection.step, steps));
   faults.raise("--inject");
 }
 

@@ -38,8 +38,10 @@ struct Injection {
 /// not allowed here.
 [[nodiscard]] std::vector<Injection> read_injections(const std::vector<std::string>& texts);
 
-/// Throws a ConfigError that lists those which no rank of so many would do.
-void check_injections(const std::vector<Injection>& injections, Index ranks);
+/// Throw a ConfigError that lists those which no rank of so many would do, or none in so many
+/// steps.
+void check_injected_ranks(const std::vector<Injection>& injections, Index ranks);
+void check_injected_steps(const std::vector<Injection>& injections, Index steps);
 
 /// Does to this rank what is due before this step: kill, stop, exit, slow.
 void inject(const std::vector<Injection>& injections, Index rank, Index step);

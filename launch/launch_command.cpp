@@ -147,7 +147,7 @@ SupervisorOptions supervisor_options(const LaunchArguments& launch) {
   if (!launch.spares.empty())
     options.spares = read_hosts("--spares", launch.spares, launch.ranks_per_host);
   check_spares(options);
-  check_injections(read_injections(launch.recipe->injections), ranks_of(options.hosts));
+  check_injected_ranks(read_injections(launch.recipe->injections), ranks_of(options.hosts));
   if (!launch.exclude.empty()) options.excluded = read_exclusions(launch.exclude);
   warn_of_strangers(options);
   options.starter = launch.starter == "srun" ? Starter::srun : Starter::mpirun;
@@ -219,7 +219,7 @@ int submit(const LaunchArguments& launch) {
   const Index ranks = launch.nodes * launch.ranks_per_host;
   const Recipe recipe = read_recipe(launch.recipe->file, launch.recipe->flags, ranks,
                                     launch.dry_run ? DataFiles::anywhere : DataFiles::here);
-  check_injections(read_injections(launch.recipe->injections), ranks);
+  check_injected_ranks(read_injections(launch.recipe->injections), ranks);
   const std::string script = script_of(launch, recipe);
   const auto file = std::filesystem::path(recipe.log.directory) / "job.sbatch";
   const Command submission{{"sbatch", file.string()}, {}};

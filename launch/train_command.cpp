@@ -81,7 +81,8 @@ void add_train_command(CLI::App& app, MpiEnvironment& environment, int& exit_cod
     if (recipe.training.check_collectives.value_or(false)) environment.check_collectives();
     const std::vector<Injection> injections = read_injections(arguments->injections);
     // A supervisor has looked, and may go on with fewer ranks.
-    if (!own_attempt()) check_injections(injections, environment.size());
+    if (!own_attempt()) check_injected_ranks(injections, environment.size());
+    check_injected_steps(injections, recipe.training.steps);
     exit_code = run_training(environment, recipe, injections, stop, budget);
   });
 }

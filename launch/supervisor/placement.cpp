@@ -93,7 +93,7 @@ std::vector<std::string> srun_arguments(const Placement& p) {
   std::vector<std::string> out{"srun",
                                "--mpi=pmix",
                                "--kill-on-bad-exit=0",
-                               "--wait=60",
+                               "--wait=10",
                                "--distribution=block",
                                fmt::format("--nodelist={}", fmt::join(names, ",")),
                                fmt::format("--nodes={}", names.size()),
@@ -166,6 +166,11 @@ Placement with_threads(Placement placement, Index threads) {
   placement.hardware_threads = std::max(1, here.usable / here.physical);
   const Index most = placement.hosts.empty() ? 1 : most_ranks(placement.hosts);
   placement.threads = threads > 0 ? threads : std::max<Index>(1, placement.cores / most);
+  // Of machines that are not this one, whoever says how many threads a rank gets knows more.
+  const bool known = std::getenv("SLURM_CPUS_ON_NODE") != nullptr;
+  const auto is_here = [](const Host& host) { return same_host(host.name, own_host_name()); };
+  if (threads > 0 && !known && std::ranges::none_of(placement.hosts, is_here))
+    placement.cores = std::max(placement.cores, most * threads);
   return placement;
 }
 

@@ -34,7 +34,8 @@ struct Placement {
                                               const std::vector<Host>& ring);
 
 /// The same with the cores of a host, taken to be like this one (within a Slurm job: those that it
-/// got here), and the threads of a rank: as many as asked for; 0: the cores divided by the ranks.
+/// got here), and the threads of a rank: as many as asked for, which hosts other than this one are
+/// believed to have cores for; 0: the cores divided by the ranks.
 [[nodiscard]] Placement with_threads(Placement placement, Index threads);
 
 /// The host of a rank, as ranks fill hosts.

@@ -1,6 +1,7 @@
 /// Law 4 through `tokenwerk launch`: whatever kills the ranks, the run reaches its last step with
 /// the losses of one that met nothing.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -40,6 +41,10 @@ TEST_F(Launch, ADeathBeforeTheFirstCheckpointStartsAgain) {
   const CommandResult result = launch("early", {"--inject", "exit:rank=0,step=3"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_EQ(folder_.losses("early"), folder_.losses("whole"));
+  const auto died = events("early", "died");
+  ASSERT_EQ(died.size(), 1u);
+  EXPECT_THAT(died[0].at("what").get<std::string>(),
+              testing::StartsWith("rank 0 ended first, with an exit code; the last line: "));
 }
 
 TEST_F(Launch, AStoppedRankIsAHangThatEndsAndRestarts) {
@@ -115,6 +120,14 @@ TEST_F(Launch, FlagsOfItsOwnAreChecked) {
   EXPECT_EQ(nowhere.exit_code, 2) << nowhere.output;
 }
 
+TEST_F(Launch, GoesOnWithoutStandardStreams) {
+  std::vector<std::string> closed{"/bin/sh", "-c", "\"$0\" \"$@\" <&- >&- 2>&-"};
+  for (const std::string& part : command("closed", {})) closed.push_back(part);
+  EXPECT_EQ(run_command(closed, folder_.path(), environment()).exit_code, 0);
+  EXPECT_EQ(folder_.bytes("closed/.lock"), "");
+  EXPECT_EQ(folder_.losses("closed").size(), 20u);
+}
+
 TEST_F(Launch, WhatNoRestartCanMendEndsAtOnce) {
   const CommandResult recipe = launch("wrong", {"--training.stepz", "3", "--parallel.tensor", "3"});
   EXPECT_EQ(recipe.exit_code, 2) << recipe.output;
@@ -126,6 +139,9 @@ TEST_F(Launch, WhatNoRestartCanMendEndsAtOnce) {
   const CommandResult nobody = launch("nobody", {"--inject", "kill:rank=7,step=3"});
   EXPECT_EQ(nobody.exit_code, 2) << nobody.output;
   EXPECT_NE(nobody.output.find("rank 7 of ranks 0 to 1"), std::string::npos) << nobody.output;
+  const CommandResult never = launch("never", {"--inject", "kill:rank=1,step=21"});
+  EXPECT_EQ(never.exit_code, 2) << never.output;
+  EXPECT_NE(never.output.find("step 21 of steps 1 to 20"), std::string::npos) << never.output;
   const CommandResult twice = launch("twice", {"--hosts", "n1,n2", "--spares", "n2,n3"});
   EXPECT_EQ(twice.exit_code, 2) << twice.output;
   EXPECT_NE(twice.output.find("--spares: n2 is one of --hosts"), std::string::npos) << twice.output;

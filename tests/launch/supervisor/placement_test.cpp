@@ -47,6 +47,16 @@ TEST(Placement, PrefersHostsThatKeepWhatOthersWrote) {
   EXPECT_EQ(used({ring[0], ring[1], ring[3]}, 2), "n2");
 }
 
+TEST(Placement, BelievesWhoSaysHowManyThreadsFitOtherMachines) {
+  ::unsetenv("SLURM_CPUS_ON_NODE");
+  const auto text = [](const std::string& host, Index threads) {
+    return start_command(Starter::mpirun, with_threads(placed({{host, 4}}, 4), threads), {"x"}, {})
+        .text();
+  };
+  EXPECT_THAT(text("another-host", 1000), HasSubstr("--map-by ppr:4:node:PE=1000 --bind-to core"));
+  EXPECT_THAT(text(own_host_name(), 1000), HasSubstr("--oversubscribe --bind-to none"));
+}
+
 TEST(StartCommand, BindsRanksToCoresOfTheirOwn) {
   const std::string text =
       start_command(Starter::mpirun, two_hosts(8, 4), {"tokenwerk", "train", "my run.toml"},
@@ -74,7 +84,7 @@ TEST(StartCommand, CountsInSrunAsSlurmDoes) {
 
 TEST(StartCommand, GivesSrunOneNumberOfRanksForAllHosts) {
   const std::string text = start_command(Starter::srun, two_hosts(8, 4), {"x"}, {}).text();
-  EXPECT_THAT(text, HasSubstr("srun --mpi=pmix --kill-on-bad-exit=0 --wait=60 --distribution=block "
+  EXPECT_THAT(text, HasSubstr("srun --mpi=pmix --kill-on-bad-exit=0 --wait=10 --distribution=block "
                               "--nodelist=n1,n2 --nodes=2 --ntasks=4 --ntasks-per-node=2 "
                               "--cpus-per-task=4 --cpu-bind=cores x"));
   EXPECT_THROW((void)start_command(Starter::srun, placed({{"n1", 1}, {"n2", 2}}, 3), {"x"}, {}),
