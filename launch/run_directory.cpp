@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <chrono>
@@ -28,18 +29,33 @@ namespace {
 /// Ranks whose mpirun was killed live on for about two seconds.
 constexpr std::chrono::seconds end_of_a_killed_run{5};
 
-/// Whether the lock is ours at the end. Where the file system knows no locks, nothing can be said.
+FileDescriptor open_lock(const fs::path& folder) {
+  const fs::path file = folder / ".lock";
+  return FileDescriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+}
+
+/// Where the file system knows no locks, nothing can be said: it is not.
+bool is_taken(const FileDescriptor& lock) {
+  return flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+/// Whether the folder's lock still is this one.
+bool is_lock_of(const FileDescriptor& lock, const fs::path& folder) {
+  struct stat ours {
+  }, there{};
+  return fstat(lock.get(), &ours) == 0 && stat((folder / ".lock").c_str(), &there) == 0 &&
+         ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+/// Whether the lock is ours at the end.
 bool take(const FileDescriptor& lock, const fs::path& folder) {
-  const auto is_taken = [&] {
-    return flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  };
-  if (!is_taken()) return true;
+  if (!is_taken(lock)) return true;
   log_info("{}: a run is still using it; waiting {} s for its end", folder.string(),
            end_of_a_killed_run.count());
   const auto end = std::chrono::steady_clock::now() + end_of_a_killed_run;
   while (std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    if (!is_taken()) return true;
+    if (!is_taken(lock)) return true;
   }
   return false;
 }
@@ -117,13 +133,28 @@ void RunDirectories::hold(const fs::path& folder, const char* key) {
   TW_CHECK_AS(ConfigError, !fault, key, " = \"", folder.string(),
               "\": cannot be made: ", fault.message());
   for (const fs::path& made : missing) sync_folder(made.parent_path());
-  const fs::path file = folder / ".lock";
-  FileDescriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  FileDescriptor lock = open_lock(folder);
   TW_CHECK_AS(ConfigError, lock, key, " = \"", folder.string(),
               "\": cannot be written: ", std::strerror(errno));
   TW_CHECK_AS(ConfigError, take(lock, folder), key, " = \"", folder.string(),
               "\": another run is using it");
-  locks_.push_back(std::move(lock));
+  held_.push_back({folder, key, std::move(lock)});
+}
+
+bool RunDirectories::hold_again() {
+  bool any = false;
+  std::error_code unknown;
+  for (Held& held : held_) {
+    if (is_lock_of(held.lock, held.folder) || !fs::is_directory(held.folder, unknown)) continue;
+    FileDescriptor lock = open_lock(held.folder);
+    if (!lock) continue;  // a full disk, perhaps: the next time
+    TW_CHECK_AS(ConfigError, !is_taken(lock), held.key, " = \"", held.folder.string(),
+                "\": was taken away from this run, and another run is using it: this one ends");
+    log_warning("{}: was removed or renamed, with what it held; made again", held.folder.string());
+    held.lock = std::move(lock);
+    any = true;
+  }
+  return any;
 }
 
 std::string tokenizer_copy(const fs::path& checkpoints) { return (checkpoints / "run").string(); }

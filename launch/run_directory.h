@@ -24,12 +24,21 @@ class RunDirectories {
 
   /// Nothing refuses the run any more: it begins.
   void stay() { made_.clear(); }
+  /// Holds anew what somebody has taken away and what was made again since. True where that was so:
+  /// what the run keeps there is to be written again. Throws ConfigError where another run has a
+  /// folder by now.
+  [[nodiscard]] bool hold_again();
 
  private:
   RunDirectories() = default;  // once it is done, the destructor runs whatever follows
   void hold(const std::filesystem::path& folder, const char* key);
 
-  std::vector<FileDescriptor> locks_;
+  struct Held {
+    std::filesystem::path folder;
+    const char* key;  ///< that named it
+    FileDescriptor lock;
+  };
+  std::vector<Held> held_;
   std::vector<std::filesystem::path> made_;  ///< each before the one it lies in
 };
 

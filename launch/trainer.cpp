@@ -73,6 +73,8 @@ bool TrainingRun::step() {
   if (joules) metrics.joules_per_token = *joules / static_cast<double>(tokens);
   log_->step(metrics);
   heartbeat_->beat("step", state_.step);
+  const bool looks = environment_.rank() == 0 && state_.step % recipe_.log.every == 0;
+  if (looks && directories_->hold_again()) record_run(recipe_, RunStart::again);
   return true;
 }
 

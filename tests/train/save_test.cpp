@@ -172,10 +172,15 @@ CommandResult train_without_its_log_folder(const TrainingFolder& folder,
   EXPECT_TRUE(command.wait_for_output("metrics.jsonl: was removed or renamed", patience))
       << command.output();
   std::this_thread::sleep_for(time);
+  EXPECT_TRUE(command.wait_for_output("run: was removed or renamed, with what it held", patience))
+      << command.output();
+  const CommandResult second = folder.train(1, "run", {}, 2);
+  EXPECT_THAT(second.output, HasSubstr("another run is using it"));
   command.send(SIGUSR1);
   CommandResult result = command.wait();
   EXPECT_EQ(result.exit_code, 75) << result.output;
   EXPECT_FALSE(folder.steps("run").empty());
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "run/recipe.toml"));
   return result;
 }
 
