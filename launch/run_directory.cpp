@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <system_error>
@@ -104,6 +105,40 @@ void write_recipe(const Recipe& recipe) {
   TW_CHECK_AS(DeviceError, fault.empty(), fault);
 }
 
+/// The values of a recipe's text as to_toml writes it, by "section.key".
+std::map<std::string, std::string> values_of(const std::string& toml) {
+  std::map<std::string, std::string> values;
+  std::istringstream lines(toml);
+  std::string section;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find(" = ");
+    if (line.starts_with('[')) section = line.substr(1, line.find(']') - 1);
+    if (equals == std::string::npos) continue;
+    values[section + "." + line.substr(0, equals)] = line.substr(equals + 3);
+  }
+  values.erase("checkpoint.resume");  // which is how it goes on
+  return values;
+}
+
+/// Whoever goes on with another recipe is told: nothing else says that the run is no longer what it
+/// was.
+void tell_changes(const Recipe& recipe) {
+  const auto text = bytes_of(fs::path(recipe.log.directory) / "recipe.toml");
+  if (!text) return;
+  const auto before = values_of(*text), now = values_of(to_toml(recipe));
+  std::map<std::string, std::string> all = before;
+  all.insert(now.begin(), now.end());
+  const auto value = [](const auto& values, const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? "not given" : found->second;
+  };
+  std::vector<std::string> changes;
+  for (const auto& [key, unused] : all)
+    if (value(before, key) != value(now, key))
+      changes.push_back(fmt::format("{} was {}, is {}", key, value(before, key), value(now, key)));
+  if (!changes.empty()) log_info("this run goes on with another recipe: {}", joined(changes, "; "));
+}
+
 }  // namespace
 
 RunDirectories::RunDirectories(const Recipe& recipe) : RunDirectories() {
@@ -160,6 +195,7 @@ bool RunDirectories::hold_again() {
 std::string tokenizer_copy(const fs::path& checkpoints) { return (checkpoints / "run").string(); }
 
 void record_run(const Recipe& recipe, RunStart start) {
+  if (start == RunStart::again) tell_changes(recipe);
   for (const auto record : {copy_tokenizer, write_recipe}) try {
       record(recipe);
     } catch (const std::exception& error) {

@@ -57,8 +57,12 @@ TEST(Resume, ContinuesOnAnyOtherNumberOfRanks) {
   folder.train(1, "whole");
   folder.train(4, "parts", {"--training.stop_after", "5"});
   folder.train(1, "parts", {"--training.stop_after", "12", "--checkpoint.resume", "latest"});
-  folder.train(2, "parts", {"--checkpoint.resume", "latest"});
+  const std::string said = folder.train(2, "parts", {"--checkpoint.resume", "latest"}).output;
   expect_same_losses(folder.losses("parts"), folder.losses("whole"));
+  EXPECT_NE(said.find("this run goes on with another recipe: "), std::string::npos) << said;
+  EXPECT_NE(said.find("; parallel.data was 1, is 2; "), std::string::npos) << said;
+  EXPECT_NE(said.find("; training.stop_after was 12, is not given\n"), std::string::npos) << said;
+  EXPECT_EQ(said.find("checkpoint.resume was"), std::string::npos) << said;
 }
 
 TEST(Resume, LatestWithoutACheckpointStartsAtTheBeginningAndSaysSo) {
