@@ -28,9 +28,10 @@ std::string memory_fault(const Recipe& recipe, const ModelConfig& c, std::size_t
       parameters / static_cast<double>(p.tensor * p.pipeline) * bytes_per_parameter(recipe);
   // The input of each block at the least.
   const Index slices = *p.sequence ? p.tensor : 1;
+  const Index blocks = c.layers / p.pipeline + 1;
   const double kept = static_cast<double>(recipe.training.micro_batch) *
                       static_cast<double>(c.sequence_length) * static_cast<double>(c.width) *
-                      static_cast<double>(c.layers / p.pipeline + 1) / static_cast<double>(slices) *
+                      static_cast<double>(blocks) / static_cast<double>(slices) *
                       (recipe.training.precision == "bf16" ? 2.0 : 4.0);
   const auto there = static_cast<double>(memory_bytes);
   if (held + kept <= there) return {};

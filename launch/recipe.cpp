@@ -12,7 +12,7 @@ namespace tokenwerk {
 
 Recipe resolved(Recipe recipe, Index ranks) {
   TrainingSection& training = recipe.training;
-  const auto fill = [](auto& member, auto value) {
+  const auto fill = [](auto& member, const auto& value) {
     if (!member) member = value;
   };
   fill(training.minimum_learning_rate, training.learning_rate / 10);

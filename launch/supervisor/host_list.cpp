@@ -58,7 +58,7 @@ bool add_range(std::vector<std::string>& numbers, const std::string& range) {
 
 /// The number of ranks that "n1:4" or "n1 slots=4" names; 0 where it is none, the default where
 /// there is none. Cuts it off the name.
-Index ranks_in(std::vector<std::string> words, std::string& name, Index ranks_per_host) {
+Index ranks_in(const std::vector<std::string>& words, std::string& name, Index ranks_per_host) {
   std::optional<std::string> text;
   const std::size_t colon =
       name.find(':', name.find(']') == std::string::npos ? 0 : name.find(']'));

@@ -90,7 +90,7 @@ void clean_up(const fs::path& directory) {
   }
 }
 
-AsideFolder::AsideFolder(fs::path directory, Index step)
+AsideFolder::AsideFolder(const fs::path& directory, Index step)
     : final_(directory / step_folder(step)), aside_(aside(final_)) {
   make_folder(directory);
   clean_up(directory);

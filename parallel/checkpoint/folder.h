@@ -30,7 +30,7 @@ void clean_up(const std::filesystem::path& directory);
 /// A step's folder while it is being written. Ends by `publish`, or is removed with all it holds.
 class AsideFolder {
  public:
-  AsideFolder(std::filesystem::path directory, Index step);
+  AsideFolder(const std::filesystem::path& directory, Index step);
   AsideFolder(const AsideFolder&) = delete;
   AsideFolder& operator=(const AsideFolder&) = delete;
   ~AsideFolder();

@@ -178,6 +178,7 @@ class World final : public NcclBackend {
 };
 
 /// A communicator of the ranks of one color, out of its parent; none for those without a color.
+/// `name` is a literal: NCCL reads it for as long as the communicator is.
 UniqueNccl split_of(std::mutex& mutex, ncclComm_t parent, int color, int place,
                     std::string_view name) {
   ncclConfig_t options = config(name.data());

@@ -76,7 +76,8 @@ void add_reports(const LocalTier& tier, const std::vector<std::string>& reports,
       const Holding holding = sound.at(1) == 1 ? Holding::copy : Holding::own;
       auto& held = survey.holders[sound.at(0)].try_emplace(host, holding).first->second;
       held = std::min(held, holding);  // a host may have both
-      if (sums.try_emplace(sound.at(0), sound.at(2)).first->second != sound.at(2))
+      const auto sum = sound.at(2).get<std::string>();
+      if (sums.try_emplace(sound.at(0), sum).first->second != sum)
         survey.fault =
             fmt::format("hosts hold different shards of rank {}", sound.at(0).get<int>());
     }
