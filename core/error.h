@@ -36,8 +36,7 @@ struct DeviceError : Error {
 };  ///< the device failed or is missing: exit 4
 struct UnreadableError : DeviceError {
   using DeviceError::DeviceError;
-};  ///< a file that is there cannot be read (EIO, ESTALE, ...), which is no fault of the file: exit
-    ///< 4
+};  ///< what is there cannot be read (EIO, ESTALE, ...), no fault of the file: exit 4
 struct CommError : Error {
   using Error::Error;
 };  ///< communication failed: exit 4

@@ -150,9 +150,11 @@ bool TrainingRun::save_last(bool stopped, const StopRequest& stop) {
     pause = std::min(pause, left);
     if (environment_.rank() == 0)
       log_warning("the last checkpoint is tried again in {:.0f} s, and for {:.0f} s", pause, left);
-    std::this_thread::sleep_for(std::chrono::duration<double>(pause));
+    for (double rest = pause; rest > 0; rest -= 1) {  // with signs of life: it is no hang
+      heartbeat_->beat("saving", state_.step);
+      std::this_thread::sleep_for(std::chrono::duration<double>(std::min(rest, 1.0)));
+    }
     left -= pause;
-    heartbeat_->beat("saving", state_.step);
     stopped = !all_ok(control_, !stop.received());
     if (!stopped) saved = saver_->finish(savable());
   }
